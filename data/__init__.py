@@ -1,0 +1,49 @@
+"""What a model sees: images with their factors of variation, one module a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from data import arrays, dsprites
+from data.dataset import Dataset
+from data.files import InputError
+
+__all__ = ["DATASETS", "Dataset", "InputError", "load"]
+
+
+def _load_dsprites(data_source: str, data_file: Path | None) -> Dataset:
+    if data_file is not None:
+        raise InputError("--data_file goes with --dataset=npz; dsprites takes --data_source instead")
+    if data_source == "tfds":
+        return dsprites.load_tfds()
+    return dsprites.load()
+
+
+def _load_npz(data_source: str, data_file: Path | None) -> Dataset:
+    if data_file is None:
+        raise InputError("--dataset=npz needs --data_file=PATH, an .npz with images and factors")
+    return arrays.load(data_file)
+
+
+DATASETS: dict[str, Callable[[str, Path | None], Dataset]] = {
+    "dsprites": _load_dsprites,
+    "npz": _load_npz,
+}
+
+
+def load(name: str, data_source: str = "rendered", data_file: Path | None = None) -> Dataset:
+    """Loads a data set by name.
+
+    Args:
+        name: A key of `DATASETS`.
+        data_source: `rendered` (by the kit itself) or `tfds` (the original archive through
+            TensorFlow Datasets); the two hold the same data.
+        data_file: The user's own file, for `npz` alone.
+
+    Raises:
+        InputError: If there is no such data set, or its file is missing or damaged.
+    """
+    if name not in DATASETS:
+        raise InputError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
+    return DATASETS[name](data_source, data_file)

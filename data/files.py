@@ -1,0 +1,119 @@
+"""Files that are either whole or absent: atomic writes, and reads that name what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+TEMPORARY_SUFFIX = ".partial"
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave: a flag, a file, a setting.
+
+    The message is one line that says what is wrong, what was expected and what to do. Programs
+    print it and end with exit status 2.
+    """
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
+    """Opens a temporary file beside `path` that takes its place only when the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name}.", path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Writes a text file atomically, in UTF-8."""
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def save_npz(path: Path | str, arrays: dict[str, np.ndarray], compress: bool = False) -> None:
+    """Writes an .npz atomically; the same arrays give the same bytes."""
+    with atomic_write(path) as file:
+        (np.savez_compressed if compress else np.savez)(file, **arrays)  # type: ignore[arg-type]
+
+
+def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Reads a whole .npz, without ever unpickling.
+
+    Raises:
+        InputError: If the file is missing, damaged (each entry's CRC is checked), holds a pickled
+            object, or lacks one of the `required` arrays.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected an .npz with {', '.join(required)}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: a single array; expected an .npz of named arrays")
+            missing = [name for name in required if name not in archive.files]
+            if missing:
+                raise InputError(
+                    f"{path}: has no array {', '.join(missing)}; it holds "
+                    f"{', '.join(archive.files) or 'nothing'}"
+                )
+            return {name: archive[name] for name in archive.files}
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error) or "pickle" in str(error):
+            reason = "it holds pickled objects, which are not read; save plain arrays"
+        else:
+            reason = f"it is damaged or no .npz ({error}); write it anew"
+        raise InputError(f"{path}: {' '.join(reason.split())}") from error
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
+    """Holds an advisory lock on the file `path`; the lock ends with the process, however it ends.
+
+    Args:
+        path: The lock file, made if missing and left where it is.
+        wait: Whether to wait for another holder or to give up at once.
+
+    Raises:
+        BlockingIOError: If another process holds the lock and `wait` is false.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def cache_directory() -> Path:
+    """Where data sets are kept: $AXISBIAS_CACHE, or axisbias in the user's cache folder."""
+    own = os.environ.get("AXISBIAS_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "axisbias"
+
+
+def as_strings(values: Any) -> tuple[str, ...]:
+    """An array of names as a tuple of Python strings (bytes are decoded)."""
+    return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in np.asarray(values).ravel())

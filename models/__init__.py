@@ -1,0 +1,1 @@
+"""What is trained: networks, TFP latent distributions, losses. No flags and no files."""

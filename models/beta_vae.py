@@ -1,0 +1,210 @@
+"""beta-VAE (Higgins et al. 2017) with a diagonal posterior, and its full-covariance control."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from data.files import InputError
+from models import networks
+
+tfd = tfp.distributions
+
+POSTERIORS = ("diagonal", "full_covariance")
+DECODERS = ("bernoulli", "gaussian")
+OBJECTIVES = ("beta", "annealed_beta", "capacity")
+OPTIMIZERS = ("adam", "adagrad")
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that defines a beta-VAE but the images' shape and the seed.
+
+    Attributes:
+        network: A key of `networks.NETWORKS`.
+        num_latents: d.
+        posterior: `diagonal` (MultivariateNormalDiag) or `full_covariance`
+            (MultivariateNormalTriL), the control of Rolinek et al. 2019, section 5.
+        decoder: `bernoulli`, or `gaussian` with standard deviation `decoder_sd`.
+        objective: `beta`: reconstruction + beta KL (Higgins et al. 2017, eq. 4);
+            `annealed_beta`: beta falls geometrically from `beta_start` over `ramp_steps`;
+            `capacity`: reconstruction + gamma |KL - C|, C rising from 0 to `capacity` nats over
+            `ramp_steps` (Burgess et al. 2018, eq. 8).
+        optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8) or `adagrad`.
+        precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
+    """
+
+    network: str = "locatello2019"
+    num_latents: int = 10
+    posterior: str = "diagonal"
+    decoder: str = "bernoulli"
+    decoder_sd: float = 1.0
+    objective: str = "beta"
+    beta: float = 4.0
+    beta_start: float = 4.0
+    gamma: float = 1000.0
+    capacity: float = 25.0
+    ramp_steps: int = 100_000
+    optimizer: str = "adam"
+    learning_rate: float = 1e-4
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        for what, choices in (
+            ("network", networks.NETWORKS),
+            ("posterior", POSTERIORS),
+            ("decoder", DECODERS),
+            ("objective", OBJECTIVES),
+            ("optimizer", OPTIMIZERS),
+            ("precision", PRECISIONS),
+        ):
+            value = getattr(self, what)
+            if value not in choices:
+                expected = ", ".join(choices)
+                raise InputError(f"unknown {what} {value!r}; expected one of {expected}")
+        for what in ("num_latents", "beta", "beta_start", "learning_rate", "decoder_sd"):
+            if not getattr(self, what) > 0:
+                raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
+
+
+def make_posterior(parameters: tf.Tensor, settings: Settings) -> Any:
+    """The posterior q(z | x) from the encoder's outputs.
+
+    The scale is diag(exp(v / 2)), plus a strictly lower triangle L for the full covariance, so the
+    diagonal posterior is the full one with L = 0.
+
+    Args:
+        parameters: float32 [batch, num_parameters]: mean, v, and the rows of L.
+        settings: `num_latents` and `posterior`.
+
+    Returns:
+        A tfd.MultivariateNormalDiag or tfd.MultivariateNormalTriL over [num_latents].
+    """
+    d = settings.num_latents
+    mean, v = parameters[:, :d], parameters[:, d : 2 * d]
+    scale = tf.exp(v / 2)
+    if settings.posterior == "diagonal":
+        return tfd.MultivariateNormalDiag(mean, scale)
+    triangle = tfp.math.fill_triangular(parameters[:, 2 * d :])  # [batch, d - 1, d - 1]
+    strictly_lower = tf.pad(triangle, [[0, 0], [1, 0], [0, 1]])
+    return tfd.MultivariateNormalTriL(mean, strictly_lower + tf.linalg.diag(scale))
+
+
+def num_parameters(settings: Settings) -> int:
+    """How many numbers an image's posterior takes."""
+    d = settings.num_latents
+    return 2 * d + (d * (d - 1) // 2 if settings.posterior == "full_covariance" else 0)
+
+
+def objective(
+    reconstruction: tf.Tensor, kl: tf.Tensor, step: tf.Tensor, settings: Settings
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The loss to minimise, and the weight or capacity in force.
+
+    Args:
+        reconstruction: Scalar, mean over images of -log p(x | z), nats.
+        kl: Scalar, mean over images of KL(q(z | x) || p(z)), nats.
+        step: Scalar int, training steps already made.
+        settings: The objective and its constants.
+    """
+    progress = tf.minimum(tf.cast(step, tf.float32) / max(settings.ramp_steps, 1), 1.0)
+    if settings.objective == "capacity":
+        capacity = settings.capacity * progress
+        return reconstruction + settings.gamma * tf.abs(kl - capacity), capacity
+    beta = tf.constant(settings.beta)
+    if settings.objective == "annealed_beta":
+        beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
+    return reconstruction + beta * kl, beta
+
+
+class BetaVAE:
+    """A beta-VAE with its optimiser: what the training loop trains and the later steps read."""
+
+    def __init__(
+        self, settings: Settings, image_shape: tuple[int, int, int], rng: np.random.Generator
+    ) -> None:
+        """Builds the networks; `rng` draws their initial weights."""
+        self.settings = settings
+        network = networks.NETWORKS[settings.network]
+        self.encoder = networks.build_encoder(
+            network, image_shape, num_parameters(settings), settings.precision, rng
+        )
+        self.decoder = networks.build_decoder(
+            network, image_shape, settings.num_latents, settings.precision, rng
+        )
+        self._weights = self.encoder.trainable_variables + self.decoder.trainable_variables
+        if settings.optimizer == "adam":
+            self.optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1e-8)
+        else:
+            self.optimizer = keras.optimizers.Adagrad(settings.learning_rate)
+        self.optimizer.build(self._weights)
+        self.prior = tfd.MultivariateNormalDiag(
+            tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
+        )
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """All state that training changes, by name: weights and the optimiser's slots."""
+        named = {f"weights/{v.path}": v for v in self._weights}
+        named |= {f"optimizer/{v.path}": v for v in self.optimizer.variables}
+        return named
+
+    def posterior(self, images: tf.Tensor) -> Any:
+        """q(z | x) for images float32 [batch, height, width, channels]."""
+        return make_posterior(self.encoder(images), self.settings)
+
+    def likelihood(self, latents: tf.Tensor) -> Any:
+        """p(x | z) for latents float32 [batch, num_latents]: independent over pixels."""
+        outputs = tf.cast(self.decoder(latents), tf.float32)
+        if self.settings.decoder == "bernoulli":
+            pixels = tfd.Bernoulli(logits=outputs, dtype=tf.float32)
+        else:
+            pixels = tfd.Normal(outputs, self.settings.decoder_sd)
+        return tfd.Independent(pixels, 3)
+
+    def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The terms of the objective on a batch, scalars in nats an image.
+
+        Args:
+            images: float32 [batch, height, width, channels] in [0, 1].
+            step: Scalar int, training steps already made.
+            seed: int32 [2], of the latents' stateless draw.
+        """
+        posterior = self.posterior(images)
+        latents = posterior.sample(seed=seed)
+        reconstruction = -tf.reduce_mean(self.likelihood(latents).log_prob(images))
+        kl = tf.reduce_mean(tfd.kl_divergence(posterior, self.prior))
+        loss, pressure = objective(reconstruction, kl, step, self.settings)
+        name = "capacity" if self.settings.objective == "capacity" else "beta"
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, name: pressure}
+
+    def train_step(
+        self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
+    ) -> dict[str, tf.Tensor]:
+        """One step of gradient descent; returns `losses`.
+
+        Args:
+            images: This replica's part of the batch.
+            step: Scalar int, training steps already made.
+            seed: int32 [2], of this replica's draw.
+            num_replicas: Over how many replicas Keras sums the gradients.
+        """
+        with tf.GradientTape() as tape:
+            terms = self.losses(images, step, seed)
+            loss = terms["loss"] / num_replicas
+        self.optimizer.apply(tape.gradient(loss, self._weights), self._weights)
+        return terms
+
+    def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The posterior's mean and the log of its marginal variances, [batch, num_latents] each."""
+        posterior = self.posterior(images)
+        return posterior.mean(), tf.math.log(posterior.variance())
+
+    def decode(self, latents: tf.Tensor) -> tf.Tensor:
+        """Mean images in [0, 1], float32 [batch, height, width, channels]."""
+        return tf.clip_by_value(self.likelihood(latents).mean(), 0.0, 1.0)

@@ -1,0 +1,180 @@
+"""Encoder and decoder networks of the literature, by name.
+
+Sources: higgins2017_dsprites, higgins2017_celeba (Higgins et al. 2017, Table 1), burgess2018
+(Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), compact (this
+kit's, for a laptop's CPU).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from data.files import InputError
+
+Convolution = tuple[int, int, int]  # channels, kernel size, stride
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """An encoder and its decoder.
+
+    Attributes:
+        encoder_convolutions: From the image down.
+        encoder_dense: Widths of the dense layers behind them.
+        decoder_dense: Widths of the dense layers behind the latents.
+        decoder_convolutions: Transposed convolutions up to the image; the last one's channels are
+            the image's, whatever is written. Without any, a dense layer gives the pixels.
+        decoder_activation: The encoder's is always ReLU.
+    """
+
+    encoder_convolutions: tuple[Convolution, ...]
+    encoder_dense: tuple[int, ...]
+    decoder_dense: tuple[int, ...]
+    decoder_convolutions: tuple[Convolution, ...]
+    decoder_activation: str = "relu"
+
+
+NETWORKS = {
+    "higgins2017_dsprites": Network((), (1200, 1200), (1200, 1200, 1200), (), "tanh"),
+    "higgins2017_celeba": Network(
+        ((32, 4, 2), (32, 4, 2), (64, 4, 2), (64, 4, 2)),
+        (256,),
+        (256, 1024),
+        ((64, 4, 2), (32, 4, 2), (32, 4, 2), (0, 4, 2)),
+    ),
+    "burgess2018": Network(
+        ((32, 4, 2), (32, 4, 2), (32, 4, 2), (32, 4, 2)),
+        (256, 256),
+        (256, 256, 512),
+        ((32, 4, 2), (32, 4, 2), (32, 4, 2), (0, 4, 2)),
+    ),
+    "locatello2019": Network(
+        ((32, 4, 2), (32, 4, 2), (64, 2, 2), (64, 2, 2)),
+        (256,),
+        (256, 1024),
+        ((64, 4, 2), (32, 4, 2), (32, 4, 2), (0, 4, 2)),
+    ),
+    "compact": Network(
+        ((32, 8, 4), (64, 4, 2), (64, 4, 2)),
+        (256,),
+        (256, 1024),
+        ((64, 4, 2), (32, 4, 2), (0, 8, 4)),
+    ),
+}
+
+
+def _initializer(rng: np.random.Generator) -> keras.initializers.Initializer:
+    """Glorot's uniform initialisation, TensorFlow's default in all of the sources."""
+    return keras.initializers.GlorotUniform(seed=int(rng.integers(2**31)))
+
+
+def build_encoder(
+    network: Network,
+    image_shape: tuple[int, int, int],
+    num_outputs: int,
+    precision: str,
+    rng: np.random.Generator,
+) -> keras.Model:
+    """Builds an encoder: images [batch, height, width, channels] to float32 [batch, num_outputs].
+
+    Args:
+        network: Its layers.
+        image_shape: (height, width, channels).
+        num_outputs: The width of the last, linear, layer, which is float32 always.
+        precision: `float32` or `mixed_bfloat16` (bfloat16 layers with float32 weights).
+        rng: Draws the initial weights.
+    """
+    layers: list[keras.layers.Layer] = [keras.Input(image_shape)]
+    for i, (channels, kernel, stride) in enumerate(network.encoder_convolutions):
+        layers.append(
+            keras.layers.Conv2D(
+                channels,
+                kernel,
+                stride,
+                "same",
+                activation="relu",
+                dtype=precision,
+                kernel_initializer=_initializer(rng),
+                name=f"convolution_{i}",
+            )
+        )
+    layers.append(keras.layers.Flatten(dtype=precision, name="flatten"))
+    layers += _dense(network.encoder_dense, "relu", precision, rng)
+    layers += _dense([num_outputs], None, "float32", rng, "output")
+    return keras.Sequential(layers, name="encoder")
+
+
+def build_decoder(
+    network: Network,
+    image_shape: tuple[int, int, int],
+    num_latents: int,
+    precision: str,
+    rng: np.random.Generator,
+) -> keras.Model:
+    """Builds a decoder: latents [batch, num_latents] to [batch, height, width, channels].
+
+    The outputs are linear (logits, or means), in the layers' precision.
+
+    Raises:
+        InputError: If the image's size is no multiple of the network's strides, or its smallest
+            feature map does not come out of the last dense layer.
+    """
+    height, width, channels = image_shape
+    layers: list[keras.layers.Layer] = [keras.Input((num_latents,))]
+    activation = network.decoder_activation
+    layers += _dense(network.decoder_dense, activation, precision, rng)
+    if not network.decoder_convolutions:
+        layers += _dense([math.prod(image_shape)], None, precision, rng, "output")
+        layers.append(keras.layers.Reshape(image_shape, dtype=precision, name="image"))
+        return keras.Sequential(layers, name="decoder")
+
+    stride = math.prod(stride for _, _, stride in network.decoder_convolutions)
+    if height % stride or width % stride:
+        raise InputError(
+            f"images of {height} x {width} do not fit this network; expected multiples of {stride}"
+        )
+    area = (height // stride) * (width // stride)
+    # The published widths are for 64 x 64; at other sizes the channels stay and the width follows.
+    map_channels = network.decoder_convolutions[0][0]
+    if network.decoder_dense[-1] != area * map_channels:
+        layers += _dense([area * map_channels], activation, precision, rng, "to_map")
+    map_shape = (height // stride, width // stride, map_channels)
+    layers.append(keras.layers.Reshape(map_shape, dtype=precision, name="map"))
+    last = len(network.decoder_convolutions) - 1
+    for i, (width_i, kernel, stride_i) in enumerate(network.decoder_convolutions):
+        layers.append(
+            keras.layers.Conv2DTranspose(
+                channels if i == last else width_i,
+                kernel,
+                stride_i,
+                "same",
+                activation=None if i == last else activation,
+                dtype=precision,
+                kernel_initializer=_initializer(rng),
+                name="output" if i == last else f"convolution_{i}",
+            )
+        )
+    return keras.Sequential(layers, name="decoder")
+
+
+def _dense(
+    widths: tuple[int, ...] | list[int],
+    activation: str | None,
+    precision: str,
+    rng: np.random.Generator,
+    name: str = "dense",
+) -> list[keras.layers.Layer]:
+    return [
+        keras.layers.Dense(
+            width,
+            activation,
+            dtype=precision,
+            kernel_initializer=_initializer(rng),
+            name=name if len(widths) == 1 else f"{name}_{i}",
+        )
+        for i, width in enumerate(widths)
+    ]

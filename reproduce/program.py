@@ -1,0 +1,96 @@
+"""What every program does alike: flags, one-line errors, exit statuses, a quick start.
+
+Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from absl import flags
+
+from data.files import InputError
+
+
+class RunError(RuntimeError):
+    """A run that failed although its input was right; its message is one line."""
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Parses the command line, calls `main`, and turns its errors into a line and a status.
+
+    Heavy modules belong inside `main`: `--help` and mistaken flags then answer at once.
+    """
+    module = sys.modules["__main__"]
+    name = os.path.splitext(os.path.basename(module.__file__ or "program"))[0]  # noqa: PTH119, PTH122
+    if any(argument in ("--help", "-help", "-h", "--helpfull") for argument in sys.argv[1:]):
+        print(f"{module.__doc__ or ''}\n{_describe_flags()}")
+        sys.exit(0)
+    logging.basicConfig(format=f"{name}: %(message)s", level=logging.WARNING)
+    try:
+        rest = flags.FLAGS(sys.argv)[1:]
+        if rest:
+            raise InputError(f"unexpected argument {rest[0]!r}; flags are given as --name=value")
+        main()
+    except (InputError, flags.Error) as error:
+        _end(name, " ".join(str(error).split()), 2)
+    except RunError as error:
+        _end(name, str(error), 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        _end(name, f"{error.filename or 'output'}: {error.strerror}; nothing was overwritten", 1)
+    except KeyboardInterrupt as error:
+        _end(name, str(error) or "interrupted; the same command starts or goes on again", 130)
+    sys.exit(0)
+
+
+def _end(name: str, message: str, status: int) -> NoReturn:
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _describe_flags() -> str:
+    """The flags of the program itself, as absl prints them."""
+    return flags.FLAGS.main_module_help()
+
+
+def require_choice(value: str, choices: Any, what: str) -> str:
+    """Returns `value` if it is among `choices`.
+
+    Raises:
+        InputError: If it is not; the message names `what` and lists the choices.
+    """
+    if value not in choices:
+        raise InputError(f"unknown {what} {value!r}; expected one of {', '.join(choices)}")
+    return value
+
+
+def start_tensorflow(num_threads: int = 1) -> Any:
+    """Imports TensorFlow, quietly, for reproducible results; call it once, before models.
+
+    On a CPU, one thread gives the same bits at every run; with more, or on a GPU, TensorFlow's
+    deterministic kernels are asked for. GPU memory grows as needed.
+
+    Args:
+        num_threads: CPU threads within an operation.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if num_threads == 1:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    tf = importlib.import_module("tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    tf.config.threading.set_intra_op_parallelism_threads(num_threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1 if num_threads == 1 else 2)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if gpus or num_threads > 1:
+        tf.config.experimental.enable_op_determinism()
+    return tf
