@@ -14,7 +14,9 @@ __all__ = ["DATASETS", "Dataset", "InputError", "load"]
 
 def _load_dsprites(data_source: str, data_file: Path | None) -> Dataset:
     if data_file is not None:
-        raise InputError("--data_file goes with --dataset=npz; dsprites takes --data_source instead")
+        raise InputError(
+            "--data_file goes with --dataset=npz; dsprites takes --data_source instead"
+        )
     if data_source == "tfds":
         return dsprites.load_tfds()
     return dsprites.load()

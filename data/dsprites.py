@@ -46,9 +46,13 @@ def outline(shape: int, scale: int, orientation: int) -> np.ndarray:
     else:
         t = 2 * np.pi * np.arange(150) / 150
         x = radius * np.sin(t) ** 3
-        y_up = 2 * radius / 29 * (
-            13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
-        ) + 0.15 * radius
+        y_up = (
+            2
+            * radius
+            / 29
+            * (13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
+            + 0.15 * radius
+        )
     angle = np.linspace(0, 2 * np.pi, FACTOR_SIZES[2])[orientation]
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([cos * x - sin * y_up, -(sin * x + cos * y_up)], axis=-1)
@@ -127,7 +131,7 @@ def _fill_many(
 def _render_packed(factors: np.ndarray) -> np.ndarray:
     """Renders class indices int [n, 5] to packed bits uint8 [n, 512]."""
     poses = FACTOR_SIZES[:3]
-    outlines = [outline(*np.unravel_index(i, poses)) for i in range(int(np.prod(poses)))]
+    outlines = [outline(*pose) for pose in np.ndindex(poses)]
     starts = np.cumsum([0, *map(len, outlines)])
     return _fill_many(
         np.concatenate(outlines),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -10,70 +9,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from data.files import InputError
 from models import networks
+from models.architectures import NETWORKS
+from models.settings import BetaVAESettings
 
 tfd = tfp.distributions
 
-POSTERIORS = ("diagonal", "full_covariance")
-DECODERS = ("bernoulli", "gaussian")
-OBJECTIVES = ("beta", "annealed_beta", "capacity")
-OPTIMIZERS = ("adam", "adagrad")
-PRECISIONS = ("float32", "mixed_bfloat16")
 
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Everything that defines a beta-VAE but the images' shape and the seed.
-
-    Attributes:
-        network: A key of `networks.NETWORKS`.
-        num_latents: d.
-        posterior: `diagonal` (MultivariateNormalDiag) or `full_covariance`
-            (MultivariateNormalTriL), the control of Rolinek et al. 2019, section 5.
-        decoder: `bernoulli`, or `gaussian` with standard deviation `decoder_sd`.
-        objective: `beta`: reconstruction + beta KL (Higgins et al. 2017, eq. 4);
-            `annealed_beta`: beta falls geometrically from `beta_start` over `ramp_steps`;
-            `capacity`: reconstruction + gamma |KL - C|, C rising from 0 to `capacity` nats over
-            `ramp_steps` (Burgess et al. 2018, eq. 8).
-        optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8) or `adagrad`.
-        precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
-    """
-
-    network: str = "locatello2019"
-    num_latents: int = 10
-    posterior: str = "diagonal"
-    decoder: str = "bernoulli"
-    decoder_sd: float = 1.0
-    objective: str = "beta"
-    beta: float = 4.0
-    beta_start: float = 4.0
-    gamma: float = 1000.0
-    capacity: float = 25.0
-    ramp_steps: int = 100_000
-    optimizer: str = "adam"
-    learning_rate: float = 1e-4
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        for what, choices in (
-            ("network", networks.NETWORKS),
-            ("posterior", POSTERIORS),
-            ("decoder", DECODERS),
-            ("objective", OBJECTIVES),
-            ("optimizer", OPTIMIZERS),
-            ("precision", PRECISIONS),
-        ):
-            value = getattr(self, what)
-            if value not in choices:
-                expected = ", ".join(choices)
-                raise InputError(f"unknown {what} {value!r}; expected one of {expected}")
-        for what in ("num_latents", "beta", "beta_start", "learning_rate", "decoder_sd"):
-            if not getattr(self, what) > 0:
-                raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
-
-
-def make_posterior(parameters: tf.Tensor, settings: Settings) -> Any:
+def make_posterior(parameters: tf.Tensor, settings: BetaVAESettings) -> Any:
     """The posterior q(z | x) from the encoder's outputs.
 
     The scale is diag(exp(v / 2)), plus a strictly lower triangle L for the full covariance, so the
@@ -96,14 +39,14 @@ def make_posterior(parameters: tf.Tensor, settings: Settings) -> Any:
     return tfd.MultivariateNormalTriL(mean, strictly_lower + tf.linalg.diag(scale))
 
 
-def num_parameters(settings: Settings) -> int:
+def num_parameters(settings: BetaVAESettings) -> int:
     """How many numbers an image's posterior takes."""
     d = settings.num_latents
     return 2 * d + (d * (d - 1) // 2 if settings.posterior == "full_covariance" else 0)
 
 
 def objective(
-    reconstruction: tf.Tensor, kl: tf.Tensor, step: tf.Tensor, settings: Settings
+    reconstruction: tf.Tensor, kl: tf.Tensor, step: tf.Tensor, settings: BetaVAESettings
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The loss to minimise, and the weight or capacity in force.
 
@@ -127,11 +70,11 @@ class BetaVAE:
     """A beta-VAE with its optimiser: what the training loop trains and the later steps read."""
 
     def __init__(
-        self, settings: Settings, image_shape: tuple[int, int, int], rng: np.random.Generator
+        self, settings: BetaVAESettings, image_shape: tuple[int, int, int], rng: np.random.Generator
     ) -> None:
         """Builds the networks; `rng` draws their initial weights."""
         self.settings = settings
-        network = networks.NETWORKS[settings.network]
+        network = NETWORKS[settings.network]
         self.encoder = networks.build_encoder(
             network, image_shape, num_parameters(settings), settings.precision, rng
         )
@@ -147,6 +90,12 @@ class BetaVAE:
         self.prior = tfd.MultivariateNormalDiag(
             tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
         )
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of what `train_step` returns, in order."""
+        pressure = "capacity" if self.settings.objective == "capacity" else "beta"
+        return ("loss", "reconstruction", "kl", pressure)
 
     def variables(self) -> dict[str, keras.Variable]:
         """All state that training changes, by name: weights and the optimiser's slots."""
@@ -180,8 +129,7 @@ class BetaVAE:
         reconstruction = -tf.reduce_mean(self.likelihood(latents).log_prob(images))
         kl = tf.reduce_mean(tfd.kl_divergence(posterior, self.prior))
         loss, pressure = objective(reconstruction, kl, step, self.settings)
-        name = "capacity" if self.settings.objective == "capacity" else "beta"
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, name: pressure}
+        return dict(zip(self.term_names, (loss, reconstruction, kl, pressure), strict=True))
 
     def train_step(
         self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1

@@ -5,12 +5,14 @@ Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, 130 inte
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from absl import flags
@@ -72,6 +74,20 @@ def require_choice(value: str, choices: Any, what: str) -> str:
     return value
 
 
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keeps native libraries' start-up chatter, which no log level stops, off the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def start_tensorflow(num_threads: int = 1) -> Any:
     """Imports TensorFlow, quietly, for reproducible results; call it once, before models.
 
@@ -82,13 +98,12 @@ def start_tensorflow(num_threads: int = 1) -> Any:
         num_threads: CPU threads within an operation.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if num_threads == 1:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-    tf = importlib.import_module("tensorflow")
+    with _silent_stderr():
+        tf = importlib.import_module("tensorflow")
+        gpus = tf.config.list_physical_devices("GPU")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     tf.config.threading.set_inter_op_parallelism_threads(1 if num_threads == 1 else 2)
-    gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if gpus or num_threads > 1:

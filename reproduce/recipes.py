@@ -1,0 +1,112 @@
+"""Named recipes: every setting of a training but the data set, the seed and the number of steps.
+
+The settings of the literature are cited in `models.architectures` and `models.settings`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from data.files import InputError
+from models.settings import MODELS, BetaVAESettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        model: A key of `models.settings.MODELS`.
+        settings: What defines the model.
+        batch_size: Images a step.
+        num_steps: Training steps, unless a flag says otherwise.
+        log_every: Steps a row of training.csv.
+        checkpoint_every: Steps a checkpoint; a multiple of `log_every`.
+    """
+
+    model: str
+    settings: BetaVAESettings
+    batch_size: int = 64
+    num_steps: int = 300_000
+    log_every: int = 1_000
+    checkpoint_every: int = 5_000
+
+
+_QUICK = BetaVAESettings(
+    network="compact", beta=16.0, learning_rate=1e-3, precision="mixed_bfloat16"
+)
+
+RECIPES = {
+    "smoke": Recipe("beta_vae", _QUICK, 64, 100, log_every=20, checkpoint_every=40),
+    # Fixed before any of its reported seeds was trained: constant beta, 400,000 images.
+    "quick": Recipe("beta_vae", _QUICK, 64, 6_250, log_every=50, checkpoint_every=500),
+    "locatello2019": Recipe("beta_vae", BetaVAESettings(network="locatello2019", beta=4.0)),
+    "higgins2017_dsprites": Recipe(
+        "beta_vae",
+        BetaVAESettings(
+            network="higgins2017_dsprites", beta=4.0, optimizer="adagrad", learning_rate=1e-2
+        ),
+    ),
+    "higgins2017_celeba": Recipe(
+        "beta_vae",
+        BetaVAESettings(
+            network="higgins2017_celeba", num_latents=32, decoder="gaussian", beta=250.0
+        ),
+    ),
+    "burgess2018": Recipe(
+        "beta_vae",
+        BetaVAESettings(network="burgess2018", objective="capacity", learning_rate=5e-4),
+    ),
+}
+
+DEFAULT_RECIPES = {"beta_vae": "quick"}
+
+
+def find(model: str, name: str | None) -> Recipe:
+    """The recipe of a name, or the model's default one.
+
+    Raises:
+        InputError: If there is no such model or recipe, or the recipe is another model's.
+    """
+    if model not in MODELS:
+        raise InputError(f"unknown model {model!r}; expected one of {', '.join(MODELS)}")
+    name = name or DEFAULT_RECIPES[model]
+    fitting = [key for key, recipe in RECIPES.items() if recipe.model == model]
+    if name not in fitting:
+        raise InputError(
+            f"unknown recipe {name!r} for {model}; expected one of {', '.join(fitting)}"
+        )
+    return RECIPES[name]
+
+
+def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Changes entries of a recipe or of its model's settings, converted to the entry's type.
+
+    Raises:
+        InputError: If a key is unknown or a value does not fit.
+    """
+    own = {f.name: f for f in dataclasses.fields(recipe) if f.name not in ("model", "settings")}
+    inner = {f.name: f for f in dataclasses.fields(recipe.settings)}
+    for key, value in changes.items():
+        if key not in own and key not in inner:
+            raise InputError(f"unknown setting {key!r}; expected one of {', '.join(own | inner)}")
+        current = getattr(recipe if key in own else recipe.settings, key)
+        try:
+            converted = type(current)(value)
+        except ValueError as error:
+            raise InputError(f"{key} is {value!r}; expected a value like {current!r}") from error
+        if key in own:
+            recipe = dataclasses.replace(recipe, **{key: converted})
+        else:
+            settings = dataclasses.replace(recipe.settings, **{key: converted})
+            recipe = dataclasses.replace(recipe, settings=settings)
+    for key in own:
+        if getattr(recipe, key) < 1:
+            raise InputError(f"{key} is {getattr(recipe, key)}; expected at least 1")
+    if recipe.checkpoint_every % recipe.log_every:
+        raise InputError(
+            f"checkpoint_every is {recipe.checkpoint_every}; "
+            f"expected a multiple of log_every, {recipe.log_every}"
+        )
+    return recipe

@@ -1,0 +1,85 @@
+"""Trains a model on a data set into a run directory; goes on where it was interrupted.
+
+Example:
+    python -m reproduce.train --model=beta_vae --dataset=dsprites --seed=0 --run_dir=runs/a
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+import data
+from reproduce import program, recipes
+from reproduce.runs import RunConfig, RunDirectory
+
+_MODEL = flags.DEFINE_string("model", "beta_vae", "What to train: beta_vae.")
+_DATASET = flags.DEFINE_string("dataset", "dsprites", "On what: dsprites, npz.")
+_DATA_SOURCE = flags.DEFINE_enum(
+    "data_source", "rendered", ["rendered", "tfds"], "Where dsprites comes from."
+)
+_DATA_FILE = flags.DEFINE_string("data_file", None, "The .npz of --dataset=npz.")
+_RECIPE = flags.DEFINE_string(
+    "recipe", None, f"A named recipe, which sets all else: {', '.join(recipes.RECIPES)}."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of weights, batches and noise.", lower_bound=0)
+_NUM_STEPS = flags.DEFINE_integer("num_steps", None, "Training steps, in the recipe's place.")
+_POSTERIOR = flags.DEFINE_string("posterior", None, "diagonal or full_covariance.")
+_SET = flags.DEFINE_multi_string("set", [], "Further settings in the recipe's place: key=value.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Where everything is written.")
+_NUM_THREADS = flags.DEFINE_integer(
+    "num_threads", 1, "CPU threads; two trainings of one thread beat one of two.", lower_bound=1
+)
+_XLA = flags.DEFINE_enum("xla", "auto", ["auto", "on", "off"], "auto: on a GPU, if faster.")
+
+
+def _recipe() -> recipes.Recipe:
+    changes = {}
+    for item in _SET.value:
+        key, separator, value = item.partition("=")
+        if not separator:
+            raise data.InputError(f"--set={item}; expected --set=key=value")
+        changes[key] = value
+    if _POSTERIOR.value is not None:
+        changes["posterior"] = _POSTERIOR.value
+    if _NUM_STEPS.value is not None:
+        changes["num_steps"] = _NUM_STEPS.value
+    return recipes.override(recipes.find(_MODEL.value, _RECIPE.value), changes)
+
+
+def main() -> None:
+    """Checks the flags, then loads, trains and writes."""
+    if not _RUN_DIR.value:
+        raise data.InputError("--run_dir is missing; give a folder for the run")
+    if _SEED.value >= 2**31:
+        raise data.InputError(f"--seed={_SEED.value}; expected a number below 2**31")
+    recipe = _recipe()
+    data_file = Path(_DATA_FILE.value) if _DATA_FILE.value else None
+    program.require_choice(_DATASET.value, data.DATASETS, "data set")
+
+    run = RunDirectory(_RUN_DIR.value)
+    with run.locked():
+        dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file)
+        config = RunConfig(
+            recipe,
+            _DATASET.value,
+            _DATA_SOURCE.value,
+            _DATA_FILE.value,
+            dataset.fingerprint,
+            dataset.image_shape,
+            _SEED.value,
+        )
+        run.claim(config)
+        if recipe.num_steps in run.checkpoints():
+            print(f"{run.path} is finished: {recipe.num_steps} steps")
+            return
+        program.start_tensorflow(_NUM_THREADS.value)
+        from reproduce import training
+
+        training.train(config, dataset, run, _XLA.value)
+        print(f"{run.path} is finished: {recipe.num_steps} steps")
+
+
+if __name__ == "__main__":
+    program.run(main)
