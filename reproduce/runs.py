@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ class RunDirectory:
         if not self.config_file.exists():
             write_text(self.config_file, config.to_json())
             return
-        old, new = (_flatten(dataclasses.asdict(c)) for c in (self.read_config(), config))
+        old, new = (flatten(dataclasses.asdict(c)) for c in (self.read_config(), config))
         differences = [
             f"{key} {old[key]} there, {new[key]} asked" for key in new if old[key] != new[key]
         ]
@@ -170,11 +170,28 @@ class RunDirectory:
         self.load_checkpoint(num_steps, variables)
 
 
-def _flatten(tree: dict[str, Any]) -> dict[str, Any]:
+def find_runs(paths: Sequence[str]) -> list[RunDirectory]:
+    """The run directories among paths, each a run or a folder of runs, in order of name.
+
+    Raises:
+        InputError: If a path holds none.
+    """
+    runs = []
+    for path in map(Path, paths):
+        found = [path] if (path / "config.json").exists() else []
+        found = found or sorted(config.parent for config in path.glob("*/config.json"))
+        if not found:
+            raise InputError(f"{path} holds no run; expected a run directory or a folder of them")
+        runs += [RunDirectory(run) for run in found]
+    return runs
+
+
+def flatten(tree: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings as one level of keys."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            flat |= _flatten(value)
+            flat |= flatten(value)
         else:
             flat[key] = value
     return flat

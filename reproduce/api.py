@@ -1,0 +1,55 @@
+"""The kit from Python, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from reproduce import assessment, representation
+
+
+def assess_basis(
+    latents: np.ndarray,
+    factors: np.ndarray,
+    factor_names: Sequence[str] | None = None,
+    log_variance: np.ndarray | None = None,
+    families: Sequence[str] = ("haar_active", "haar"),
+    metrics: Sequence[str] = ("mig",),
+    num_bases: int = 9999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Tests whether the axes of latents are special among random bases.
+
+    Args:
+        latents: float [n, d].
+        factors: int [n, k], class indices.
+        factor_names: The k names; numbered by default.
+        log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
+        families: Keys of `bases.FAMILIES`.
+        metrics: Keys of `assessment.METRICS`.
+        num_bases: Draws of each null family.
+        seed: Of the draws.
+
+    Returns:
+        A frame as `assessment.assess` documents it, a row for each family and metric.
+
+    Raises:
+        InputError: If the arrays do not fit together, or a name is unknown.
+    """
+    factors = np.asarray(factors)
+    if factors.ndim == 1:
+        factors = factors[:, None]
+    num_factors = factors.shape[1]
+    names = factor_names or [f"factor {j}" for j in range(num_factors)]
+    arrays = {
+        "latents": np.asarray(latents),
+        "factors": factors,
+        "factor_names": np.array(names),
+        "factor_sizes": factors.max(axis=0) + 1,
+    }
+    if log_variance is not None:
+        arrays["log_variance"] = np.asarray(log_variance)
+    tested = representation.from_arrays(arrays)
+    return assessment.assess(tested, families, metrics, num_bases, seed)[0]

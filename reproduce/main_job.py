@@ -1,0 +1,140 @@
+"""The main job: trains every arm's seeds, tests their axes, judges, and writes a report.
+
+What is done already is not done again: interrupted, the same command goes on.
+
+Example:
+    python -m reproduce.main_job --profile=quick --output=results/quick
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from absl import flags
+
+from data.files import InputError
+from reproduce import program
+from reproduce.profiles import PROFILES, Arm, Profile
+
+_PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
+_SYSTEMS = flags.DEFINE_list("systems", [], "Models to run, of the profile's; by default all.")
+_SEEDS = flags.DEFINE_list("seeds", [], "Seeds, in the profile's place.")
+_OUTPUT = flags.DEFINE_string("output", None, "A folder; by default results/PROFILE.")
+_WORKERS = flags.DEFINE_integer(
+    "workers", None, "Programs at once; by default a core each, or one on a GPU.", lower_bound=1
+)
+
+
+def _num_workers() -> int:
+    """One program for each core; on a GPU, whose device nodes are there, one in all."""
+    if _WORKERS.value:
+        return _WORKERS.value
+    if Path("/dev/nvidia0").exists():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _seeds(profile: Profile) -> tuple[int, ...]:
+    if not _SEEDS.value:
+        return profile.seeds
+    if not all(seed.isdecimal() for seed in _SEEDS.value):
+        raise InputError(f"--seeds={','.join(_SEEDS.value)}; expected whole numbers, as in 10,11")
+    return tuple(int(seed) for seed in _SEEDS.value)
+
+
+def main() -> None:
+    """Plans the chains of programs, runs them, judges and reports."""
+    started = time.monotonic()
+    profile_name = program.require_choice(_PROFILE.value, PROFILES, "profile")
+    profile, seeds = PROFILES[profile_name], _seeds(PROFILES[profile_name])
+    systems = {arm.model for arm in profile.arms}
+    for system in _SYSTEMS.value:
+        program.require_choice(system, sorted(systems), "system")
+    arms = [arm for arm in profile.arms if arm.model in (_SYSTEMS.value or systems)]
+    output = Path(_OUTPUT.value or f"results/{profile_name}")
+
+    from reproduce import jobs
+
+    # Seed by seed, so that every arm has a result as early as possible.
+    chains = [_chain(output, profile, arm, seed) for seed in seeds for arm in arms]
+    jobs.run_chains(chains, _num_workers())
+    runs = ",".join(str(chain.run.path) for chain in chains)
+    judge = jobs.Step(
+        ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
+        output / "verdict.csv",
+    )
+    jobs.run_step(judge, output / "log.txt")
+    report = jobs.Step(
+        (
+            "reproduce.report",
+            f"--runs={runs}",
+            f"--verdict={output / 'verdict.csv'}",
+            f"--profile={profile_name}",
+            f"--output={output / 'report.html'}",
+        ),
+        output / "report.html",
+    )
+    jobs.run_step(report, output / "log.txt")
+    _print_sentences(output)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"\nReport: {output / 'report.html'}\nTime: {minutes} min {seconds:02d} s")
+
+
+def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> object:
+    """Train, represent, test, traverse: one seed of one arm."""
+    from reproduce import jobs, recipes
+    from reproduce.runs import RunDirectory
+
+    run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
+    recipe = recipes.find(arm.model, arm.recipe)
+    weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"
+    here = f"--run_dir={run.path}"
+    train = jobs.Step(
+        (
+            "reproduce.train",
+            f"--model={arm.model}",
+            f"--recipe={arm.recipe}",
+            f"--seed={seed}",
+            here,
+            *(f"--set={key}={value}" for key, value in arm.changes.items()),
+        ),
+        weights,
+    )
+    represent = jobs.Step(
+        ("reproduce.represent", here, f"--num_points={profile.num_points}"),
+        run.representation_file,
+        (weights,),
+    )
+    test = jobs.Step(
+        (
+            "reproduce.basis_test",
+            f"--representation={run.representation_file}",
+            f"--num_bases={profile.num_bases}",
+            f"--seed={seed}",
+            "--skip_inactive",
+            f"--output={run.basis_test_file}",
+        ),
+        run.basis_test_file,
+        (run.representation_file,),
+    )
+    traverse = jobs.Step(
+        ("reproduce.traverse", here, f"--seed={seed}"),
+        run.path / "traversals.csv",
+        (run.representation_file,),
+    )
+    return jobs.Chain(run, recipe.num_steps, (train, represent, test, traverse))
+
+
+def _print_sentences(output: Path) -> None:
+    import pandas as pd
+
+    print()
+    for name in ("verdict.csv", "contrast.csv"):
+        for sentence in pd.read_csv(output / name)["sentence"]:
+            print(sentence)
+
+
+if __name__ == "__main__":
+    program.run(main)

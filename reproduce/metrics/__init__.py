@@ -1,0 +1,1 @@
+"""Disentanglement metrics: pure functions of arrays, each beside its source."""

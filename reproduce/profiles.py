@@ -1,0 +1,83 @@
+"""The main job's profiles: which arms and seeds are trained, and how hard each is tested."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+
+POSTERIORS = ("diagonal", "full_covariance")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """A model under one setting, trained with several seeds.
+
+    Attributes:
+        name: Names its runs' folders.
+        model: As `reproduce.train --model` takes it.
+        recipe: As `reproduce.train --recipe` takes it.
+        changes: As `reproduce.train --set` takes them.
+    """
+
+    name: str
+    model: str
+    recipe: str
+    changes: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """A scale at which the whole job is run.
+
+    Attributes:
+        arms: Whatever is compared; the systems are told apart by their model.
+        seeds: Of each arm; fresh ones, on which no recipe was tried.
+        num_points: Images in a representation.
+        num_bases: Draws of each null family.
+        summary: What to expect, for the report.
+    """
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    num_points: int
+    num_bases: int
+    summary: str
+
+
+def _pair(recipe: str, **changes: str) -> tuple[Arm, ...]:
+    """The diagonal posterior and its full-covariance control under the same recipe."""
+    suffix = "".join(f"-{key}{value}" for key, value in changes.items())
+    return tuple(
+        Arm(
+            f"beta_vae-{posterior}{suffix}", "beta_vae", recipe, {"posterior": posterior, **changes}
+        )
+        for posterior in POSTERIORS
+    )
+
+
+PROFILES = {
+    "smoke": Profile(
+        _pair("smoke"),
+        (0,),
+        2_000,
+        199,
+        "a check that every step runs; its numbers mean nothing",
+    ),
+    "quick": Profile(
+        _pair("quick"),
+        (10, 11, 12),
+        10_000,
+        9_999,
+        "a demonstration on two CPU cores: few seeds, short trainings",
+    ),
+    "paper": Profile(
+        tuple(
+            arm for beta in (1, 2, 4, 6, 8, 16) for arm in _pair("locatello2019", beta=str(beta))
+        ),
+        tuple(range(100, 112)),
+        10_000,
+        9_999,
+        "Locatello et al. 2019's full setting, for a GPU",
+    ),
+}
