@@ -15,8 +15,9 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
-from reproduce import program
+from reproduce import jobs, program, recipes
 from reproduce.profiles import PROFILES, Arm, Profile
+from reproduce.runs import RunDirectory
 
 _PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
 _SYSTEMS = flags.DEFINE_list("systems", [], "Models to run, of the profile's; by default all.")
@@ -55,8 +56,6 @@ def main() -> None:
     arms = [arm for arm in profile.arms if arm.model in (_SYSTEMS.value or systems)]
     output = Path(_OUTPUT.value or f"results/{profile_name}")
 
-    from reproduce import jobs
-
     # Seed by seed, so that every arm has a result as early as possible.
     chains = [_chain(output, profile, arm, seed) for seed in seeds for arm in arms]
     jobs.run_chains(chains, _num_workers())
@@ -82,11 +81,8 @@ def main() -> None:
     print(f"\nReport: {output / 'report.html'}\nTime: {minutes} min {seconds:02d} s")
 
 
-def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> object:
+def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
     """Train, represent, test, traverse: one seed of one arm."""
-    from reproduce import jobs, recipes
-    from reproduce.runs import RunDirectory
-
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
     recipe = recipes.find(arm.model, arm.recipe)
     weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"

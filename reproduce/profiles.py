@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 
 POSTERIORS = ("diagonal", "full_covariance")
 
@@ -23,7 +22,7 @@ class Arm:
     name: str
     model: str
     recipe: str
-    changes: Mapping[str, str] = MappingProxyType({})
+    changes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

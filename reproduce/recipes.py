@@ -38,7 +38,14 @@ _QUICK = BetaVAESettings(
 )
 
 RECIPES = {
-    "smoke": Recipe("beta_vae", _QUICK, 64, 100, log_every=20, checkpoint_every=40),
+    "smoke": Recipe(
+        "beta_vae",
+        dataclasses.replace(_QUICK, beta=1.0),
+        64,
+        300,
+        log_every=20,
+        checkpoint_every=100,
+    ),
     # Fixed before any of its reported seeds was trained: constant beta, 400,000 images.
     "quick": Recipe("beta_vae", _QUICK, 64, 6_250, log_every=50, checkpoint_every=500),
     "locatello2019": Recipe("beta_vae", BetaVAESettings(network="locatello2019", beta=4.0)),

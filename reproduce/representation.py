@@ -40,11 +40,14 @@ class Representation:
         return kl.mean(axis=0)
 
     def active(self) -> np.ndarray:
-        """Indices of the active latents: marginal KL above .1 nat, or else variance above .01."""
-        kl = self.marginal_kl()
+        """Indices of the active latents: marginal KL above .1 nat, or else variance above .01.
+
+        A latent whose mean never moves carries nothing and is never active.
+        """
+        variance, kl = self.latents.var(axis=0), self.marginal_kl()
         if kl is not None:
-            return np.flatnonzero(kl > ACTIVE_KL)
-        return np.flatnonzero(self.latents.var(axis=0) > ACTIVE_VARIANCE)
+            return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
+        return np.flatnonzero(variance > ACTIVE_VARIANCE)
 
     def standardised_active(self) -> np.ndarray:
         """The active latents, each with mean 0 and standard deviation 1: float64 [n, active].
@@ -53,8 +56,6 @@ class Representation:
             InputError: If fewer than two latents are active, so that there is nothing to rotate.
         """
         active = self.latents[:, self.active()]
-        # A marginal KL can come from the variances alone, with a mean that never moves.
-        active = active[:, active.std(axis=0) > 0]
         if active.shape[1] < 2:
             raise InputError(
                 f"{active.shape[1]} of {self.latents.shape[1]} latents is active; the active "

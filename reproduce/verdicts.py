@@ -21,6 +21,19 @@ MODEL_NAMES = {
     "beta_vae/full_covariance": "beta-VAE, full-covariance posterior",
 }
 CONTRASTS = {"beta_vae/diagonal": "beta_vae/full_covariance"}
+CONTRAST_COLUMNS = (
+    "model",
+    "control",
+    "data_set",
+    "metric",
+    "num_seeds",
+    "num_control_seeds",
+    "effect",
+    "control_effect",
+    "p_value",
+    "smallest_p",
+    "sentence",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,10 +166,12 @@ def judge(
         control = _control(arm)
         if control is None or (control, dataset) not in groups:
             continue
+        others = groups[control, dataset]
+        if min(len(seeds), len(others)) < 2:
+            continue  # nothing can be dealt anew
         for metric in metrics_of(seeds):
-            others = groups[control, dataset]
             contrasts.append(_contrast(arm, control, dataset, seeds, others, metric, seed))
-    verdict_frame, contrast_frame = pd.DataFrame(verdicts), pd.DataFrame(contrasts)
+    verdict_frame, contrast_frame = pd.DataFrame(verdicts), pd.DataFrame(contrasts, columns=CONTRAST_COLUMNS)
     _adjust(verdict_frame, contrast_frame)
     return verdict_frame, contrast_frame
 
