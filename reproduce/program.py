@@ -48,6 +48,12 @@ def run(main: Callable[[], None]) -> NoReturn:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
         _end(name, f"{error.filename or 'output'}: {error.strerror}; nothing was overwritten", 1)
+    except Exception as error:
+        # TensorFlow, which writes TensorBoard's events, has its own class for a full disk.
+        full = os.strerror(errno.ENOSPC)
+        if full not in str(error):
+            raise
+        _end(name, f"output: {full}; nothing was overwritten", 1)
     except KeyboardInterrupt as error:
         _end(name, str(error) or "interrupted; the same command starts or goes on again", 130)
     sys.exit(0)

@@ -50,7 +50,7 @@ class RunConfig:
 
     @staticmethod
     def from_json(text: str) -> RunConfig:
-        """The inverse of `to_json`; raises ValueError, KeyError or TypeError where it is none."""
+        """The inverse of `to_json`; any of `read_config`'s errors where the text is none."""
         raw = json.loads(text)
         recipe = raw.pop("recipe")
         settings = MODELS[recipe["model"]](**recipe.pop("settings"))
@@ -103,7 +103,7 @@ class RunDirectory:
             return RunConfig.from_json(self.config_file.read_text())
         except InputError:
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); give another --run_dir"
             ) from error

@@ -171,7 +171,10 @@ def judge(
             continue  # nothing can be dealt anew
         for metric in metrics_of(seeds):
             contrasts.append(_contrast(arm, control, dataset, seeds, others, metric, seed))
-    verdict_frame, contrast_frame = pd.DataFrame(verdicts), pd.DataFrame(contrasts, columns=CONTRAST_COLUMNS)
+    verdict_frame, contrast_frame = (
+        pd.DataFrame(verdicts),
+        pd.DataFrame(contrasts, columns=CONTRAST_COLUMNS),
+    )
     _adjust(verdict_frame, contrast_frame)
     return verdict_frame, contrast_frame
 
@@ -304,13 +307,9 @@ def _adjust(verdicts: pd.DataFrame, contrasts: pd.DataFrame) -> None:
             continue
         primary = verdicts["metric"].eq("mig") & verdicts["data_set"].eq(dataset)
         rows = verdicts[primary & verdicts["model"].isin([arm, control])].index
-        pairs = contrasts.index
-        if len(contrasts):
-            chosen = contrasts["metric"].eq("mig") & contrasts["data_set"].eq(dataset)
-            pairs = contrasts[chosen & contrasts["model"].eq(arm)].index
-        tested = [*verdicts.loc[rows, "haar_p"]]
-        tested += [*contrasts.loc[pairs, "p_value"]] if len(contrasts) else []
+        primary = contrasts["metric"].eq("mig") & contrasts["data_set"].eq(dataset)
+        pairs = contrasts[primary & contrasts["model"].eq(arm)].index
+        tested = [*verdicts.loc[rows, "haar_p"], *contrasts.loc[pairs, "p_value"]]
         adjusted = significance.holm(tested, NUM_PRIMARY)
         verdicts.loc[rows, "holm_p"] = adjusted[: len(rows)]
-        if len(contrasts):
-            contrasts.loc[pairs, "holm_p"] = adjusted[len(rows) :]
+        contrasts.loc[pairs, "holm_p"] = adjusted[len(rows) :]

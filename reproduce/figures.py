@@ -1,0 +1,302 @@
+"""Every figure of the report, drawn from result files: one visual language throughout.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers and in grey: orange for the learned
+basis, grey for random bases, blue for references.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduce import significance, verdicts
+from reproduce.verdicts import SeedResult
+
+LEARNED = "#D55E00"
+RANDOM = "#9AA5B1"
+REFERENCE = "#0072B2"
+_ARM_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_SEED_STYLES = ("-", "--", ":", "-.")
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "axisbias",
+}
+_WIDTH = 9.0  # inches, a page's column
+
+
+def to_svg(figure: Figure) -> str:
+    """A figure as an <svg> element; the same figure gives the same text."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def to_png(figure: Figure) -> bytes:
+    """A figure as a PNG file's content, at 160 dots an inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _grid(num_rows: int, num_columns: int, height: float) -> tuple[Figure, np.ndarray]:
+    with plt.rc_context(_STYLE):
+        return plt.subplots(
+            num_rows, num_columns, figsize=(_WIDTH, height * num_rows), squeeze=False
+        )
+
+
+def _arms(results: Sequence[SeedResult]) -> dict[str, list[SeedResult]]:
+    arms: dict[str, list[SeedResult]] = {}
+    for result in results:
+        arms.setdefault(result.arm, []).append(result)
+    return arms
+
+
+def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> Figure:
+    """A panel for each arm (row) and seed (column): random bases, and the learned basis."""
+    arms = _arms(results)
+    columns = max(map(len, arms.values()))
+    with plt.rc_context(_STYLE):
+        figure, axes = _grid(len(arms), columns, 2.0)
+        highest = max(
+            max(result.null(family, metric).max(), result.observed(family, metric))
+            for result in results
+        )
+        edges = np.linspace(0, max(highest, 1e-3) * 1.05, 61)
+        for row, (arm, seeds) in zip(axes, arms.items(), strict=True):
+            for axis in row[len(seeds) :]:
+                axis.set_axis_off()
+            for axis, result in zip(row, seeds, strict=False):
+                _null_panel(axis, result, family, metric, edges)
+                axis.set_title(f"seed {result.config.seed}", loc="left")
+            row[0].set_ylabel(_wrap(verdicts.name(arm)) + "\nrandom bases")
+        for axis in axes[-1]:
+            axis.set_xlabel(metric.upper())
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
+    return figure
+
+
+def _null_panel(
+    axis: Axes, result: SeedResult, family: str, metric: str, edges: np.ndarray
+) -> None:
+    null, observed = result.null(family, metric), result.observed(family, metric)
+    axis.hist(null, edges.tolist(), color=RANDOM, label="random bases")
+    axis.axvline(observed, color=LEARNED, linewidth=2.2, label="learned basis")
+    for reference, marker in (("pca", "^"), ("ica", "D")):
+        row = result.row(reference, metric)
+        if row is not None:
+            axis.plot(
+                row["observed"],
+                0,
+                marker,
+                color=REFERENCE,
+                markersize=6,
+                clip_on=False,
+                label={"pca": "PCA", "ica": "FastICA"}[reference],
+                linestyle="none",
+                zorder=5,
+            )
+    p = significance.p_value(observed, null)
+    note = f"p = {p:.2g}"
+    if f"{family}/{metric}" not in result.nulls:
+        note = "collapsed: fewer than\ntwo active latents"
+    axis.text(0.98, 0.95, note, transform=axis.transAxes, ha="right", va="top", color=LEARNED)
+    axis.margins(x=0)
+    axis.set_yticks([])
+
+
+def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
+    """Mean metric along geodesics from the learned basis to random ones, a line for each seed.
+
+    None where no seed has geodesics.
+    """
+    arms = {
+        arm: [s for s in seeds if s.row("geodesic", metric)]
+        for arm, seeds in _arms(results).items()
+    }
+    if not any(arms.values()):
+        return None
+    with plt.rc_context(_STYLE):
+        figure, axes = _grid(1, len(arms), 2.9)
+        top = 0.0
+        for axis, (arm, seeds) in zip(axes[0], arms.items(), strict=True):
+            for index, result in enumerate(seeds):
+                frame = result.frame
+                chosen = frame["family"].eq("geodesic") & frame["metric"].eq(metric)
+                rows = frame[chosen].sort_values("t")
+                mean, sd = rows["null_mean"].to_numpy(), rows["null_sd"].to_numpy()
+                style = _SEED_STYLES[index % len(_SEED_STYLES)]
+                axis.fill_between(rows["t"], mean - sd, mean + sd, color=LEARNED, alpha=0.10)
+                axis.plot(
+                    rows["t"],
+                    mean,
+                    style,
+                    color=LEARNED,
+                    marker="o",
+                    markersize=3.5,
+                    label=f"seed {result.config.seed}",
+                )
+                top = max(top, (mean + sd).max())
+            axis.set_title(verdicts.name(arm), loc="left")
+            axis.set_xlabel("t: 0 learned basis, 1 random basis")
+            axis.legend(frameon=False)
+        for axis in axes[0]:
+            axis.set_ylim(0, top * 1.05 or 1)
+            axis.set_xlim(0, 1)
+        axes[0, 0].set_ylabel(f"{metric.upper()}, mean and SD over paths")
+    return figure
+
+
+def effects(results: Sequence[SeedResult], metric: str) -> Figure:
+    """Each seed's effect, z over random bases of all latents, by arm."""
+    arms = _arms(results)
+    with plt.rc_context(_STYLE):
+        figure, axes = _grid(1, 1, 0.9 + 0.55 * len(arms))
+        axis = axes[0, 0]
+        for place, seeds in enumerate(arms.values()):
+            z = [
+                significance.z_score(s.observed("haar", metric), s.null("haar", metric))
+                for s in seeds
+            ]
+            axis.plot(z, np.full(len(z), place), "o", color=LEARNED, markersize=8, alpha=0.85)
+            for value, result in zip(z, seeds, strict=True):
+                axis.annotate(
+                    str(result.config.seed),
+                    (value, place),
+                    xytext=(0, 8),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8,
+                )
+            axis.plot(np.mean(z), place, "|", color="black", markersize=22, markeredgewidth=1.5)
+        axis.axvspan(-1.96, 1.96, color=RANDOM, alpha=0.25, linewidth=0)
+        axis.text(0, len(arms) - 0.45, "random bases, ±1.96 SD", ha="center", va="top", fontsize=8)
+        axis.set_yticks(range(len(arms)), [_wrap(verdicts.name(arm)) for arm in arms])
+        axis.set_ylim(len(arms) - 0.4, -0.6)
+        axis.set_xlabel(
+            f"{metric.upper()} of the learned basis, in standard deviations from the mean of "
+            "random bases of all latents\n(a dot for each seed; the bar is their mean)"
+        )
+    return figure
+
+
+def training_curves(results: Sequence[SeedResult]) -> Figure:
+    """Reconstruction and KL of every run, over the images seen."""
+    with plt.rc_context(_STYLE):
+        figure, axes = _grid(1, 2, 2.9)
+        seen = set()
+        for index, (arm, seeds) in enumerate(_arms(results).items()):
+            for result in seeds:
+                frame = pd.read_csv(result.run.training_file)
+                images = frame["step"] * result.config.recipe.batch_size / 1000
+                for axis, column in zip(axes[0], ("reconstruction", "kl"), strict=True):
+                    axis.plot(
+                        images,
+                        frame[column],
+                        color=_ARM_COLOURS[index % len(_ARM_COLOURS)],
+                        linestyle=_SEED_STYLES[index % len(_SEED_STYLES)],
+                        linewidth=1,
+                        label=None if arm in seen else verdicts.name(arm),
+                    )
+                seen.add(arm)
+        axes[0, 0].set_yscale("log")
+        axes[0, 0].set_ylabel("reconstruction loss, nats an image")
+        axes[0, 1].set_ylabel("KL, nats an image")
+        axes[0, 1].set_ylim(bottom=0)
+        for axis in axes[0]:
+            axis.set_xlabel("thousand images seen")
+        axes[0, 1].legend(frameon=False)
+    return figure
+
+
+def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarray | None) -> Figure:
+    """Strips of the learned basis on the left, of a random one on the right, at equal energy.
+
+    Args:
+        strips: uint8 [m, frames, height, width, channels] by basis, `learned` and maybe
+            `random_0`.
+        table: traversals.csv: basis, axis, step, energy, dead.
+        kl: Marginal KL of each learned latent in nats, by which its strips are ordered, or None.
+    """
+    blocks = [name for name in ("learned", "random_0") if name in strips]
+    num_rows = max(len(strips[name]) for name in blocks)
+    num_frames = strips["learned"].shape[1]
+    with plt.rc_context(_STYLE | {"figure.constrained_layout.use": False}):
+        cell = _WIDTH / (2 * (num_frames + 2.4))
+        figure = plt.figure(figsize=(_WIDTH, cell * num_rows + 0.35))
+        height = cell / figure.get_figheight()
+        for block, name in enumerate(blocks):
+            rows = table[table["basis"] == name]
+            order = np.arange(len(strips[name]))
+            if name == "learned" and kl is not None:
+                order = np.argsort(-kl, kind="stable")
+            left = 0.5 * block
+            title = "learned axes" if name == "learned" else "a random basis' axes"
+            figure.text(
+                left + 0.005,
+                1 - 0.02 / num_rows,
+                title,
+                weight="bold",
+                va="top",
+                color=LEARNED if name == "learned" else "black",
+            )
+            for place, axis_index in enumerate(order):
+                row = rows[rows["axis"] == axis_index].iloc[0]
+                bottom = 1 - (0.3 / figure.get_figheight()) - (place + 1) * height
+                label = f"{axis_index}" if name == "learned" else f"direction {axis_index}"
+                if name == "learned":
+                    label = f"latent {axis_index}"
+                    if kl is not None:
+                        label += f"\nKL {kl[axis_index]:.2f}"
+                label += "\ndead" if row["dead"] else f"\n±{row['step']:.2f}"
+                figure.text(left + 0.005, bottom + height / 2, label, va="center", fontsize=6.5)
+                strip = _side_by_side(strips[name][axis_index])
+                axis = figure.add_axes(
+                    (left + 2.2 * cell / _WIDTH, bottom, num_frames * cell / _WIDTH, height * 0.94)
+                )
+                axis.imshow(
+                    strip,
+                    cmap="gray",
+                    vmin=0,
+                    vmax=255,
+                    aspect="auto",
+                    interpolation="nearest",
+                    alpha=0.35 if row["dead"] else 1.0,
+                )
+                axis.set_axis_off()
+    return figure
+
+
+def _side_by_side(frames: np.ndarray) -> np.ndarray:
+    """Frames uint8 [f, h, w, c] as one image [h, f w + gaps, c or none] with white gaps."""
+    gap = np.full((frames.shape[1], 2, frames.shape[3]), 255, np.uint8)
+    pieces = [piece for frame in frames for piece in (frame, gap)][:-1]
+    strip = np.concatenate(pieces, axis=1)
+    return strip[..., 0] if strip.shape[-1] == 1 else strip
+
+
+def _wrap(text: str) -> str:
+    """Breaks a name after its first comma."""
+    return text.replace(", ", ",\n", 1)
