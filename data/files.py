@@ -67,11 +67,15 @@ def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.nda
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected an .npz with {', '.join(required)}")
+        wanted = f" with {', '.join(required)}" if required else ""
+        raise InputError(f"{path}: no such file; expected an .npz{wanted}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: a single array; expected an .npz of named arrays")
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("not a zip archive, or cut short")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: a single array; expected an .npz of named arrays")
+        with archive:
             missing = [name for name in required if name not in archive.files]
             if missing:
                 raise InputError(
@@ -81,7 +85,15 @@ def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.nda
             return {name: archive[name] for name in archive.files}
     except InputError:
         raise
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        ValueError,
+        EOFError,
+        OSError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,  # encryption, or a compression method that zipfile does not know
+    ) as error:
         if "allow_pickle" in str(error) or "pickle" in str(error):
             reason = "it holds pickled objects, which are not read; save plain arrays"
         else:

@@ -23,7 +23,7 @@ def make_posterior(parameters: tf.Tensor, settings: BetaVAESettings) -> Any:
     diagonal posterior is the full one with L = 0.
 
     Args:
-        parameters: float32 [batch, num_parameters]: mean, v, and the rows of L.
+        parameters: float32 [batch, num_parameters]: mean, v, and the entries of L.
         settings: `num_latents` and `posterior`.
 
     Returns:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from data.files import InputError
-from reproduce import bases, significance
+from reproduce import bases, choices, significance
 from reproduce.metrics.information import InformationEngine, entropies
 from reproduce.metrics.mig import mig
 from reproduce.representation import Representation
@@ -35,16 +34,6 @@ Progress = Callable[[int], object]
 
 def _no_progress(done: int) -> None:
     del done
-
-
-def check_names(families: Sequence[str], metrics: Sequence[str]) -> None:
-    """Raises InputError if a family or a metric is unknown, or none is given."""
-    for what, names, known in (("family", families, bases.FAMILIES), ("metric", metrics, METRICS)):
-        if not names:
-            raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
-        for name in names:
-            if name not in known:
-                raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")
 
 
 def assess(
@@ -74,7 +63,7 @@ def assess(
     Raises:
         InputError: If a name is unknown, or too few latents are active for a family.
     """
-    check_names(families, metrics)
+    choices.check(families, metrics)
     factor_entropies = entropies(representation.factors)
     rows: list[dict[str, object]] = []
     nulls: dict[str, np.ndarray] = {}

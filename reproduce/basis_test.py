@@ -13,15 +13,11 @@ import numpy as np
 from absl import flags
 
 from data.files import InputError
-from reproduce import program
+from reproduce import choices, program
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
-_FAMILIES = flags.DEFINE_list(
-    "families",
-    ["haar_active", "haar", "signed_permutation", "pca", "ica", "geodesic"],
-    "Which bases to compare with.",
-)
-_METRICS = flags.DEFINE_list("metrics", ["mig"], "By which metrics.")
+_FAMILIES = flags.DEFINE_list("families", list(choices.FAMILIES), "Which bases to compare with.")
+_METRICS = flags.DEFINE_list("metrics", list(choices.METRICS), "By which metrics.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
 _SKIP_INACTIVE = flags.DEFINE_bool(
@@ -36,13 +32,14 @@ def main() -> None:
     """Checks the flags, tests, writes, prints."""
     if not _REPRESENTATION.value:
         raise InputError("--representation is missing; give a representation.npz")
+    families, metrics = _FAMILIES.value, _METRICS.value
+    choices.check(families, metrics)
+
     import tqdm
 
     from data.files import save_npz, write_text
     from reproduce import assessment, bases, representation
 
-    families, metrics = _FAMILIES.value, _METRICS.value
-    assessment.check_names(families, metrics)
     tested = representation.load(_REPRESENTATION.value)
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]

@@ -79,10 +79,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
     columns = max(map(len, arms.values()))
     with plt.rc_context(_STYLE):
         figure, axes = _grid(len(arms), columns, 2.0)
-        highest = max(
-            max(result.null(family, metric).max(), result.observed(family, metric))
-            for result in results
-        )
+        highest = max(_highest(result, family, metric) for result in results)
         edges = np.linspace(0, max(highest, 1e-3) * 1.05, 61)
         for row, (arm, seeds) in zip(axes, arms.items(), strict=True):
             for axis in row[len(seeds) :]:
@@ -90,12 +87,19 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
             for axis, result in zip(row, seeds, strict=False):
                 _null_panel(axis, result, family, metric, edges)
                 axis.set_title(f"seed {result.config.seed}", loc="left")
-            row[0].set_ylabel(_wrap(verdicts.name(arm)) + "\nrandom bases")
+            row[0].set_ylabel(_wrap(verdicts.name(arm)))
         for axis in axes[-1]:
             axis.set_xlabel(metric.upper())
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
+
+
+def _highest(result: SeedResult, family: str, metric: str) -> float:
+    """The largest value that a panel shows."""
+    references = [result.row(name, metric) for name in ("pca", "ica")]
+    shown = [row["observed"] for row in references if row is not None]
+    return max(result.null(family, metric).max(), result.observed(family, metric), *shown)
 
 
 def _null_panel(
@@ -123,7 +127,7 @@ def _null_panel(
     if f"{family}/{metric}" not in result.nulls:
         note = "collapsed: fewer than\ntwo active latents"
     axis.text(0.98, 0.95, note, transform=axis.transAxes, ha="right", va="top", color=LEARNED)
-    axis.margins(x=0)
+    axis.set_xlim(edges[0], edges[-1])
     axis.set_yticks([])
 
 
@@ -173,7 +177,7 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
     """Each seed's effect, z over random bases of all latents, by arm."""
     arms = _arms(results)
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(1, 1, 0.9 + 0.55 * len(arms))
+        figure, axes = _grid(1, 1, 1.0 + 0.55 * len(arms))
         axis = axes[0, 0]
         for place, seeds in enumerate(arms.values()):
             z = [
@@ -191,10 +195,10 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
                     fontsize=8,
                 )
             axis.plot(np.mean(z), place, "|", color="black", markersize=22, markeredgewidth=1.5)
-        axis.axvspan(-1.96, 1.96, color=RANDOM, alpha=0.25, linewidth=0)
-        axis.text(0, len(arms) - 0.45, "random bases, ±1.96 SD", ha="center", va="top", fontsize=8)
+        axis.axvspan(-2, 2, color=RANDOM, alpha=0.25, linewidth=0)
+        axis.text(0, -0.75, "random bases, ±2 SD", ha="center", va="bottom", fontsize=8)
         axis.set_yticks(range(len(arms)), [_wrap(verdicts.name(arm)) for arm in arms])
-        axis.set_ylim(len(arms) - 0.4, -0.6)
+        axis.set_ylim(len(arms) - 0.4, -0.7)
         axis.set_xlabel(
             f"{metric.upper()} of the learned basis, in standard deviations from the mean of "
             "random bases of all latents\n(a dot for each seed; the bar is their mean)"

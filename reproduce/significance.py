@@ -24,8 +24,11 @@ def p_value(observed: float, null: np.ndarray) -> float:
 def z_score(observed: float, null: np.ndarray) -> float:
     """The observed value's distance from the null's mean in its standard deviations (ddof 1).
 
-    0 where nothing varies and the observed value is the same, infinite where it is not.
+    0 where nothing varies and the observed value is the same, infinite where it is not; not a
+    number for a single draw.
     """
+    if len(null) < 2:
+        return float("nan")
     difference, sd = observed - null.mean(), null.std(ddof=1)
     if sd > TIE:
         return float(difference / sd)

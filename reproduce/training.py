@@ -40,7 +40,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
         xla: `on`, `off`, or `auto`: on a GPU whichever is faster, elsewhere off.
 
     Raises:
-        RunError: If the loss is no longer finite; the message gives the step.
+        RunError: If the loss or a weight is no longer finite; the message gives the step.
     """
     recipe = config.recipe
     strategy = _strategy()
@@ -69,7 +69,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
             count = min(STEPS_PER_CALL, to_log, recipe.num_steps - step)
             totals, bad_step = run_steps(step, count)
             if bad_step >= 0:
-                raise RunError(_not_finite(bad_step, run))
+                raise RunError(_not_finite("the loss is", bad_step, run))
             step += count
             sums += totals
             bar.update(count * recipe.batch_size)
@@ -79,8 +79,12 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
                 log.add_timing(step, steps_in_row * recipe.batch_size, started)
                 sums, started = np.zeros_like(sums), time.perf_counter()
             if step % recipe.checkpoint_every == 0 or step == recipe.num_steps:
+                values = {name: np.asarray(variable) for name, variable in variables.items()}
+                # The last update may have gone wrong after a loss that was still finite.
+                if not all(np.isfinite(value).all() for value in values.values()):
+                    raise RunError(_not_finite("weights are", step, run))
                 log.write()
-                run.save_checkpoint(step, {k: np.asarray(v) for k, v in variables.items()})
+                run.save_checkpoint(step, values)
 
 
 def make_step_function(
@@ -184,10 +188,10 @@ def _is_faster_compiled(
     return seconds[1] < seconds[0]
 
 
-def _not_finite(step: int, run: RunDirectory) -> str:
+def _not_finite(what: str, step: int, run: RunDirectory) -> str:
     last = max(run.checkpoints(), default=None)
     good = f"the last good checkpoint is step {last}" if last else "there is no checkpoint yet"
-    return f"the loss is not finite at step {step}; {good}; try a smaller learning_rate"
+    return f"{what} not finite at step {step}; {good}; try a smaller learning_rate"
 
 
 class _Log:

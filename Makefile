@@ -1,0 +1,59 @@
+# Two commands do everything on a machine with Python 3.11, make and a package registry:
+#   make reproduce    make test
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PROFILE ?= quick
+OUTPUT ?= results/$(PROFILE)
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce reproduce-beta_vae test lint benchmark paper clean
+
+help:  ## Show what can be made.
+	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
+	@echo
+	@echo "PROFILE=smoke|quick|paper (now $(PROFILE)) sets the scale of reproduce: under 2 minutes,"
+	@echo "under 20 on two cores, or the literature's full setting on a GPU."
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The environment of the main job, and the one of tests and linters on top of it.
+$(VENV)/.main: requirements/main.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the environment into $(VENV) ..."
+	$(PIP) install --require-hashes --requirement requirements/main.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.main
+	@echo "Installing the environment of the tests into $(VENV) ..."
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+reproduce: $(VENV)/.main  ## Train, test against random bases and report: all systems.
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT)
+
+reproduce-beta_vae: $(VENV)/.main  ## The same for beta-VAE and its control alone.
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=beta_vae
+
+test: $(VENV)/.dev  ## Run every test.
+	$(RUN) -m pytest --numprocesses=auto
+
+lint: $(VENV)/.dev  ## Check style and types.
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
+	$(PIP) install --no-build-isolation --editable ".[benchmark]"
+	$(RUN) benchmarks/train_throughput.py
+	$(RUN) benchmarks/basis_throughput.py
+
+paper:  ## Regenerate the paper's figures and tables (not written yet).
+	@echo "make: the paper is not written yet; make reproduce writes a report" >&2; exit 2
+
+clean:  ## Remove the environment and caches; results/ stays.
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+"""The names that flags choose from, apart from what they stand for: checked before all else loads.
+
+Meanings: `bases.FAMILIES`, `assessment.METRICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data.files import InputError
+
+FAMILIES = ("haar_active", "haar", "signed_permutation", "pca", "ica", "geodesic")
+METRICS = ("mig",)
+
+
+def check(families: Sequence[str], metrics: Sequence[str]) -> None:
+    """Checks the names of families and metrics.
+
+    Raises:
+        InputError: If one is unknown, or none is given.
+    """
+    for what, names, known in (("family", families, FAMILIES), ("metric", metrics, METRICS)):
+        if not names:
+            raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
+        for name in names:
+            if name not in known:
+                raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")

@@ -1,0 +1,77 @@
+"""What the tests share: paths, a tiny data set, TensorFlow started once, the programs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the repository; tests that need it skip without it."""
+    path = ROOT.parent / "shared"
+    if not path.is_dir():
+        pytest.skip("no folder ../shared with the reference data")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    """TensorFlow, started as the programs start it, and only for the tests that need it."""
+    from reproduce import program
+
+    return program.start_tensorflow(1)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A user's data set: a square of 4 x 4 pixels at 8 x 8 places in binary images of 16 x 16."""
+    places = np.indices((8, 8)).reshape(2, -1).T
+    images = np.zeros((len(places), 16, 16, 1), np.uint8)
+    for image, (y, x) in zip(images, places, strict=True):
+        image[y + 2 : y + 6, x + 2 : x + 6] = 1
+    path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
+    names = ["pos_y", "pos_x"]
+    np.savez(path, images=images, factors=places, factor_names=names, factor_sizes=[8, 8])
+    return path
+
+
+def command(module: str, *flags: str) -> list[str]:
+    """The command line of a program."""
+    return [sys.executable, "-m", f"reproduce.{module}", *flags]
+
+
+@pytest.fixture(scope="session")
+def start_program():
+    """Starts `python -m reproduce.MODULE FLAGS` from the repository's root; returns its Popen."""
+
+    def start(module: str, *flags: str) -> subprocess.Popen:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command(module, *flags), cwd=ROOT, stdout=pipe, stderr=pipe, text=True
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_program():
+    """Runs `python -m reproduce.MODULE FLAGS` to its end; returns its CompletedProcess."""
+
+    def run(module: str, *flags: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command(module, *flags),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,140 @@
+"""The main job from nothing to the report, at the smoke profile."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproduce import profiles, recipes, representation
+from reproduce.trained import draw_images
+
+ARMS = ("beta_vae-diagonal", "beta_vae-full_covariance")
+
+
+@pytest.fixture(scope="module")
+def job(run_program, tmp_path_factory):
+    output = tmp_path_factory.mktemp("job")
+    flags = ["--profile=smoke", f"--output={output}", "--workers=1"]
+    done = run_program("main_job", *flags)
+    assert done.returncode == 0, done.stderr
+    return output, done, flags
+
+
+def test_it_ends_with_the_report_and_the_time(job):
+    output, done, _ = job
+    assert f"Report: {output / 'report.html'}" in done.stdout
+    assert re.search(r"Time: \d+ min \d\d s", done.stdout)
+    for sentence in pd.read_csv(output / "verdict.csv")["sentence"]:
+        assert sentence in done.stdout
+
+
+def test_every_step_wrote_its_files(job):
+    output = job[0]
+    for arm in ARMS:
+        run = output / "runs" / f"{arm}-seed0"
+        names = {path.name for path in run.iterdir()}
+        assert names >= {
+            "config.json",
+            "training.csv",
+            "representation.npz",
+            "basis_test.csv",
+            "null.npz",
+            "traversals.npz",
+            "traversals.csv",
+        }
+        encoded = representation.load(run / "representation.npz")
+        assert encoded.latents.shape == (2_000, 10)
+        assert encoded.log_variance.shape == (2_000, 10)
+        # Latents sit beside the factors of their own images: scale and position are linear
+        # enough in them for a least-squares fit to find, and in shuffled ones it would not.
+        predictors = np.hstack([encoded.latents, np.ones((2_000, 1))])
+        position = encoded.factors[:, 3].astype(float)
+        fitted = predictors @ np.linalg.lstsq(predictors, position, rcond=None)[0]
+        assert np.corrcoef(fitted, position)[0, 1] > 0.3
+
+
+def test_the_report_is_one_file_that_says_what_the_table_says(job):
+    output = job[0]
+    page = (output / "report.html").read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert "undefined" not in page.lower()
+    for sentence in pd.read_csv(output / "verdict.csv")["sentence"]:
+        assert sentence in page
+    for text in ("full_covariance", "smoke", "tensorflow", "seed 0", "people"):
+        assert text in page
+    assert page.count("<svg") >= 5
+    assert page.count("data:image/png;base64,") == len(ARMS)
+
+
+def test_what_is_done_is_not_done_again(job, run_program):
+    output, _, flags = job
+    before = {path: path.stat().st_mtime_ns for path in (output / "runs").rglob("*.npz")}
+    pages = (output / "report.html").read_bytes()
+    assert run_program("main_job", *flags).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (output / "runs").rglob("*.npz")} == before
+    assert (output / "report.html").read_bytes() == pages
+
+
+def test_a_failing_run_is_reported_after_the_others_are_done(job, run_program, tmp_path):
+    output, _, flags = job
+    broken = output / "runs" / f"{ARMS[0]}-seed0" / "basis_test.csv"
+    encoded = broken.with_name("representation.npz")
+    good, table = encoded.read_bytes(), broken.read_bytes()
+    try:
+        encoded.write_bytes(good[:100])
+        broken.unlink()
+        done = run_program("main_job", *flags)
+    finally:
+        encoded.write_bytes(good)
+        broken.write_bytes(table)
+    assert done.returncode == 1
+    assert "reproduce.basis_test on" in done.stderr
+    assert "log.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--profile=slow", "unknown profile 'slow'"),
+        ("--systems=gan", "unknown system 'gan'"),
+        ("--seeds=a", "expected whole numbers"),
+    ],
+)
+def test_mistakes_take_one_line(run_program, flag, message):
+    done = run_program("main_job", flag)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_profile_is_possible():
+    for profile in profiles.PROFILES.values():
+        assert len({arm.name for arm in profile.arms}) == len(profile.arms)
+        for arm in profile.arms:
+            recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
+
+
+def test_the_paper_profile_is_locatellos_setting():
+    profile = profiles.PROFILES["paper"]
+    assert len(profile.seeds) == 12
+    betas = set()
+    for arm in profile.arms:
+        recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
+        betas.add(recipe.settings.beta)
+        assert (recipe.num_steps, recipe.batch_size) == (300_000, 64)
+        assert (recipe.settings.network, recipe.settings.learning_rate) == ("locatello2019", 1e-4)
+    assert betas == {1, 2, 4, 6, 8, 16}
+
+
+def test_images_are_drawn_once_by_the_seed():
+    class Sized:
+        def __len__(self):
+            return 1_000
+
+    first, again, other = (draw_images(Sized(), 100, seed) for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert len(set(first)) == 100
+    assert np.array_equal(draw_images(Sized(), 5_000, 3), np.arange(1_000))
