@@ -126,7 +126,7 @@ class Family:
 
 
 def _raw(representation: Representation) -> np.ndarray:
-    return representation.latents - representation.latents.mean(axis=0)
+    return representation.latents
 
 
 def _raw_active(representation: Representation) -> np.ndarray:

@@ -125,10 +125,9 @@ def test_a_mistaken_flag_is_named_in_one_line(run_program, file, tmp_path, flag,
 
 
 def test_latents_on_bin_edges_are_warned_of(run_program, arrays, tmp_path):
-    # Whole numbers from 0 to 20 are the edges themselves; a flipped sign moves them across.
-    noise = np.random.default_rng(1).integers(6, size=(300, 3))
-    latents = np.clip(noise + np.rint(5 * arrays["latents"]), 0, 20)
-    latents[:2] = [[0], [20]]
+    # 1 lies on the first edge: apart from 0, but beside it once the sign is flipped.
+    latents = arrays["latents"].copy()
+    latents[:, 0] = np.array([0, 1, 18, 20])[arrays["factors"][:, 0]]
     np.savez(tmp_path / "whole.npz", **arrays | {"latents": latents})
     done = run_program(
         "basis_test",
