@@ -78,7 +78,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
     arms = _arms(results)
     columns = max(map(len, arms.values()))
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(len(arms), columns, 2.0)
+        figure, axes = _grid(len(arms), columns, 2.1)
         highest = max(_highest(result, family, metric) for result in results)
         edges = np.linspace(0, max(highest, 1e-3) * 1.05, 61)
         for row, (arm, seeds) in zip(axes, arms.items(), strict=True):
@@ -86,8 +86,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
                 axis.set_axis_off()
             for axis, result in zip(row, seeds, strict=False):
                 _null_panel(axis, result, family, metric, edges)
-                axis.set_title(f"seed {result.config.seed}", loc="left")
-            row[0].set_ylabel(_wrap(verdicts.name(arm)))
+            row[0].set_ylabel(_wrap(verdicts.name(arm)), fontsize=8)
         for axis in axes[-1]:
             axis.set_xlabel(metric.upper())
         handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -122,11 +121,10 @@ def _null_panel(
                 linestyle="none",
                 zorder=5,
             )
-    p = significance.p_value(observed, null)
-    note = f"p = {p:.2g}"
+    note = f"p = {significance.p_value(observed, null):.2g}"
     if f"{family}/{metric}" not in result.nulls:
-        note = "collapsed: fewer than\ntwo active latents"
-    axis.text(0.98, 0.95, note, transform=axis.transAxes, ha="right", va="top", color=LEARNED)
+        note = "fewer than two active latents"
+    axis.set_title(f"seed {result.config.seed}: {note}", loc="left")
     axis.set_xlim(edges[0], edges[-1])
     axis.set_yticks([])
 

@@ -67,7 +67,7 @@ def render(
         sections=sections,
         seeds=[_seed_row(result) for result in results],
         strips=[_strips(result) for result in results],
-        energy=traversals.ENERGY,
+        energy=traversals.ENERGY_SHARE,
         curves=figures.to_svg(figures.training_curves(results)),
         families={name: family.summary for name, family in bases.FAMILIES.items()},
         settings=_settings(results),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-ENERGY = 0.02  # mean squared pixel change at a strip's ends, fixed in advance
+ENERGY_SHARE = 0.1  # of the mean squared difference between two images of the data set
 MAX_STEP = 3.0  # prior standard deviations
 NUM_FRAMES = 7
 _NUM_STEPS = 31  # of the grid on which a step's energy is first looked for
@@ -35,6 +35,16 @@ class Traversal:
     frames: np.ndarray
 
 
+def default_energy(images: np.ndarray) -> float:
+    """The mean squared pixel change that strips are matched on: a share of the data's own.
+
+    Args:
+        images: float [n, height, width, channels], a sample of the data set. The mean squared
+            difference between two of them is twice the pixels' mean variance.
+    """
+    return float(ENERGY_SHARE * 2 * images.var(axis=0).mean())
+
+
 def energy(decode: Decode, start: np.ndarray, direction: np.ndarray, step: float) -> float:
     """Mean squared pixel change of steps +-delta along a direction, over starting points.
 
@@ -50,7 +60,7 @@ def energy(decode: Decode, start: np.ndarray, direction: np.ndarray, step: float
 
 
 def matched_step(
-    decode: Decode, start: np.ndarray, direction: np.ndarray, target: float = ENERGY
+    decode: Decode, start: np.ndarray, direction: np.ndarray, target: float
 ) -> tuple[float, float, bool]:
     """The smallest step along a direction that changes images by the target energy.
 
@@ -86,7 +96,7 @@ def traverse(
     decode: Decode,
     start: np.ndarray,
     directions: np.ndarray,
-    target: float = ENERGY,
+    target: float,
     num_frames: int = NUM_FRAMES,
 ) -> Traversal:
     """Decodes a strip along each direction; steps are matched on the first of `start` alone.

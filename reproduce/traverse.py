@@ -23,8 +23,16 @@ _BASIS_FILE = flags.DEFINE_string(
     "basis_file", None, "A .npy of directions [m, d] in latent space, to traverse as well."
 )
 _IMAGE = flags.DEFINE_integer("image", 0, "Row of the representation to start from.", lower_bound=0)
-_ENERGY = flags.DEFINE_float("energy", 0.02, "Mean squared pixel change.", lower_bound=1e-9)
+_ENERGY = flags.DEFINE_float(
+    "energy",
+    None,
+    "Mean squared pixel change; by default a tenth of the mean squared difference between two "
+    "images of the data set.",
+    lower_bound=1e-9,
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
+
+_ENERGY_SAMPLE = 2_000  # images
 
 
 def main() -> None:
@@ -32,7 +40,7 @@ def main() -> None:
     if not _RUN_DIR.value:
         raise InputError("--run_dir is missing; give a finished run's folder")
     run = RunDirectory(_RUN_DIR.value)
-    run.read_config()
+    config = run.read_config()
 
     import numpy as np
     import pandas as pd
@@ -73,11 +81,16 @@ def main() -> None:
     from reproduce import trained, traversals
 
     with run.locked():
+        energy = _ENERGY.value
+        if energy is None:
+            dataset = trained.load_dataset(run)
+            sample = trained.draw_images(dataset, _ENERGY_SAMPLE, config.seed)
+            energy = traversals.default_energy(dataset.images(sample))
         decode = trained.decoder(trained.load_model(run))
         start = encoded.latents[_IMAGE.value]
         arrays, rows = {"active": active, "image": np.array(_IMAGE.value)}, []
         for name, axes in directions.items():
-            result = traversals.traverse(decode, start, axes, _ENERGY.value)
+            result = traversals.traverse(decode, start, axes, energy)
             arrays[f"{name}/frames"] = np.rint(255 * result.frames).astype(np.uint8)
             arrays[f"{name}/directions"] = result.directions
             for axis in range(len(axes)):

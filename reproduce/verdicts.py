@@ -202,11 +202,17 @@ def _judge_arm(
         "collapsed": sum(result.active < 2 for result in seeds),
     }
     special = True
+    special_seeds = np.full(len(seeds), True)
     for index, family in enumerate(NULLS):
         observed = float(np.mean([result.observed(family, metric) for result in seeds]))
         rng = np.random.default_rng([seed, index])
         null = significance.joint_null([result.null(family, metric) for result in seeds], rng)
         p = significance.p_value(observed, null)
+        special_seeds &= [
+            significance.p_value(result.observed(family, metric), result.null(family, metric))
+            <= alpha
+            for result in seeds
+        ]
         row |= {
             f"{family}_observed": observed,
             f"{family}_null_mean": null.mean(),
@@ -214,14 +220,9 @@ def _judge_arm(
             f"{family}_z": significance.z_score(observed, null),
             f"{family}_p": p,
             f"{family}_detectable": significance.smallest_detectable(null, alpha),
-            f"{family}_seeds_below_alpha": sum(
-                significance.p_value(result.observed(family, metric), result.null(family, metric))
-                <= alpha
-                for result in seeds
-            ),
         }
         special &= p <= alpha
-    row |= {"alpha": alpha, "special": special}
+    row |= {"alpha": alpha, "special": special, "special_seeds": int(special_seeds.sum())}
     row["sentence"] = verdict_sentence(row)
     return row
 
@@ -232,14 +233,14 @@ def verdict_sentence(row: dict[str, object]) -> str:
     count = f"{seeds} seed{'s' if seeds > 1 else ''}"
     parts = [
         f"{metric} {row['haar_observed']:.3f} against a mean of {row['haar_null_mean']:.3f} in "
-        f"random bases of all latents (z = {row['haar_z']:.1f}, p = {row['haar_p']:.2g})",
+        f"random bases of all latents (z = {_signed(row['haar_z'])}, p = {row['haar_p']:.2g})",
         f"{row['haar_active_observed']:.3f} against {row['haar_active_null_mean']:.3f} in random "
-        f"bases of the active latents (z = {row['haar_active_z']:.1f}, "
+        f"bases of the active latents (z = {_signed(row['haar_active_z'])}, "
         f"p = {row['haar_active_p']:.2g})",
     ]
     if row["special"]:
         claim = "the learned axes match the chosen factors better than random axes do"
-        end = ""
+        end = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
     else:
         claim = "the learned axes are not told apart from random axes"
         end = (
@@ -251,6 +252,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
         plural = "s have" if collapsed > 1 else " has"
         end += f". {collapsed} seed{plural} fewer than two active latents"
     return f"{name(str(row['model']))}, {count}: {claim}: {'; '.join(parts)}{end}."
+
+
+def _signed(z: object) -> str:
+    """A z score with one decimal, and no minus before a zero."""
+    return f"{float(str(z)):.1f}".replace("-0.0", "0.0")
 
 
 def _contrast(
@@ -274,10 +280,10 @@ def _contrast(
     means = [float(np.mean(effect)) for effect in effects]
     sentence = (
         f"{name(arm)} against {name(control)}, z over random bases of all latents by seed: mean "
-        f"{means[0]:.1f} ({', '.join(f'{z:.1f}' for z in effects[0])}) against {means[1]:.1f} "
-        f"({', '.join(f'{z:.1f}' for z in effects[1])}); one-sided permutation test over seeds "
-        f"p = {p:.2g}, of which the smallest that {len(seeds)} and {len(others)} seeds allow is "
-        f"{floor:.2g}."
+        f"{_signed(means[0])} ({', '.join(map(_signed, effects[0]))}) against "
+        f"{_signed(means[1])} ({', '.join(map(_signed, effects[1]))}); one-sided permutation test "
+        f"over seeds p = {p:.2g}, of which the smallest that {len(seeds)} and {len(others)} seeds "
+        f"allow is {floor:.2g}."
     )
     return {
         "model": arm,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.special
@@ -210,9 +212,8 @@ def test_networks_fit_images_and_keep_float32_weights(network, image_shape, prec
     decoded = model.decode(mean)
     assert decoded.shape == images.shape
     assert decoded.dtype == "float32"
-    assert {str(np.asarray(value).dtype) for value in model.encoder.trainable_variables} == {
-        "float32"
-    }
+    weights = model.encoder.weights + model.decoder.weights
+    assert {str(np.asarray(weight).dtype) for weight in weights} == {"float32"}
     compute = {layer.compute_dtype for layer in model.decoder.layers}
     assert compute == {precision.removeprefix("mixed_")}
 
@@ -222,7 +223,7 @@ def convolution(kernel: int, inputs: int, outputs: int) -> int:
 
 
 def dense(*widths: int) -> int:
-    return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
 # Of the published networks for binary images of 64 x 64 with ten latents, by hand.
@@ -297,7 +298,7 @@ def test_initial_weights_follow_from_the_seed(tensorflow):
 
 @pytest.mark.parametrize("network", [n for n in NETWORKS if NETWORKS[n].decoder_convolutions])
 def test_image_size_that_does_not_fit_is_named(network):
-    with pytest.raises(InputError, match="50 x 50 do not fit.* multiples of 16"):
+    with pytest.raises(InputError, match=r"50 x 50 do not fit.* multiples of 16"):
         models.build(settings(network=network), (50, 50, 1), 0)
 
 

@@ -24,7 +24,9 @@ def test_a_step_has_the_energy_asked_for():
 
 
 def test_a_direction_that_moves_no_pixel_far_enough_is_dead():
-    step, energy, dead = traversals.matched_step(linear_decoder, np.zeros((1, 3)), np.eye(3)[2])
+    step, energy, dead = traversals.matched_step(
+        linear_decoder, np.zeros((1, 3)), np.eye(3)[2], 0.02
+    )
     assert dead
     assert step == traversals.MAX_STEP
     assert energy == pytest.approx((traversals.MAX_STEP * 0.1 * 0.01) ** 2 / 3)
@@ -48,3 +50,9 @@ def test_a_strip_runs_through_its_start_to_both_ends():
     np.testing.assert_allclose(result.frames[0, -1], linear_decoder(end[None])[0])
     both = np.mean((result.frames[0, [0, -1]] - result.frames[0, 2]) ** 2)
     assert both == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_energy_is_a_tenth_of_the_mean_squared_difference_between_images():
+    images = np.random.default_rng(0).uniform(size=(40, 3, 3, 1))
+    pairs = [np.mean((a - b) ** 2) for a in images for b in images]
+    assert traversals.default_energy(images) == pytest.approx(0.1 * np.mean(pairs))
