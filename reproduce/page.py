@@ -91,7 +91,7 @@ def _describe_dataset(result: SeedResult) -> dict[str, Any]:
         for name, size in zip(encoded.factor_names, encoded.factor_sizes, strict=True)
     ]
     return {
-        "name": result.config.dataset,
+        "name": result.config.data_set,
         "source": result.config.data_source,
         "factors": ", ".join(factors),
         "num_points": len(encoded.latents),

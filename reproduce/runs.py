@@ -39,6 +39,11 @@ class RunConfig:
     seed: int
 
     @property
+    def data_set(self) -> str:
+        """The data set's name; a user's own is called as its file."""
+        return Path(self.data_file).stem if self.data_file else self.dataset
+
+    @property
     def arm(self) -> str:
         """What seeds are compared within: the model, with its posterior where it has one."""
         posterior = getattr(self.recipe.settings, "posterior", None)

@@ -152,7 +152,7 @@ def judge(
     verdicts, contrasts = [], []
     groups: dict[tuple[str, str], list[SeedResult]] = {}
     for result in results:
-        groups.setdefault((result.arm, result.config.dataset), []).append(result)
+        groups.setdefault((result.arm, result.config.data_set), []).append(result)
     for (arm, dataset), seeds in groups.items():
         numbers = [result.config.seed for result in seeds]
         if len(set(numbers)) < len(numbers):
