@@ -100,7 +100,8 @@ class BetaVAE:
     def variables(self) -> dict[str, keras.Variable]:
         """All state that training changes, by name: weights and the optimiser's slots."""
         named = {f"weights/{v.path}": v for v in self._weights}
-        named |= {f"optimizer/{v.path}": v for v in self.optimizer.variables}
+        # Not by path: Keras numbers a process's optimisers, and a checkpoint must not depend on it.
+        named |= {f"optimizer/{v.name}": v for v in self.optimizer.variables}
         return named
 
     def posterior(self, images: tf.Tensor) -> Any:

@@ -26,7 +26,7 @@ from reproduce.verdicts import SeedResult
 LEARNED = "#D55E00"
 RANDOM = "#9AA5B1"
 REFERENCE = "#0072B2"
-_ARM_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_ARM_COLOURS = ("#1D2430", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _SEED_STYLES = ("-", "--", ":", "-.")
 
 _STYLE: dict[Any, Any] = {
@@ -224,6 +224,10 @@ def training_curves(results: Sequence[SeedResult]) -> Figure:
                     )
                 seen.add(arm)
         axes[0, 0].set_yscale("log")
+        for which in ("major", "minor"):
+            axes[0, 0].tick_params(axis="y", which=which, labelsize=8)
+        axes[0, 0].yaxis.set_major_formatter("{x:g}")
+        axes[0, 0].yaxis.set_minor_formatter("{x:g}")
         axes[0, 0].set_ylabel("reconstruction loss, nats an image")
         axes[0, 1].set_ylabel("KL, nats an image")
         axes[0, 1].set_ylim(bottom=0)

@@ -34,6 +34,7 @@ def render(
     Raises:
         InputError: If a file is missing or damaged.
     """
+    results = sorted(results, key=lambda result: (result.arm, result.config.seed))
     tables = [_read_csv(verdict_file), _read_csv(verdict_file.with_name("contrast.csv"))]
     sections = []
     for metric in verdicts.metrics_of(results):
@@ -69,6 +70,7 @@ def render(
         strips=[_strips(result) for result in results],
         energy=traversals.ENERGY_SHARE,
         curves=figures.to_svg(figures.training_curves(results)),
+        num_bases=", ".join(_null_sizes(results)),
         families={name: family.summary for name, family in bases.FAMILIES.items()},
         settings=_settings(results),
         environments=_environments(results),
@@ -153,6 +155,12 @@ def _strips(result: SeedResult) -> dict[str, Any]:
         "num_random": len(strips.get("random_0", [])),
         "num_learned": len(strips["learned"]),
     }
+
+
+def _null_sizes(results: Sequence[SeedResult]) -> list[str]:
+    """The numbers of draws in the seeds' confirmatory nulls, without repetitions."""
+    sizes = {len(result.null("haar", verdicts.metrics_of([result])[0])) for result in results}
+    return [str(size) for size in sorted(sizes)]
 
 
 def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
