@@ -157,7 +157,8 @@ def test_logged_terms_are_means_over_the_steps_of_a_row(tensorflow, tiny, tmp_pa
     expected = single.groupby((single["step"] - 1) // 10).mean()
     columns = ["loss", "reconstruction", "kl"]
     np.testing.assert_allclose(mean[columns], expected[columns], rtol=1e-5)
-    np.testing.assert_allclose(mean["loss"], mean["reconstruction"] + mean["beta"] * mean["kl"])
+    total = mean["reconstruction"] + mean["beta"] * mean["kl"]
+    np.testing.assert_allclose(mean["loss"], total, rtol=1e-5)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tensorflow, tiny, tmp_path, monkeypatch):
@@ -170,7 +171,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tensorflow, tiny, tmp_path, mon
         return terms | {"loss": terms["loss"] + tensorflow.where(step == 45, np.nan, 0.0)}
 
     monkeypatch.setattr(BetaVAE, "losses", spoiled)
-    with pytest.raises(RunError, match="loss is not finite at step 45; .* is step 40") as error:
+    with pytest.raises(RunError, match=r"loss is not finite at step 45; .* is step 40") as error:
         train(config_of(tiny), tmp_path / "spoiled")
     assert "\n" not in str(error.value)
     monkeypatch.setattr(BetaVAE, "losses", losses)
@@ -210,7 +211,8 @@ def test_a_finished_run_is_not_trained_again(tensorflow, tiny, tmp_path, run_pro
 
 
 def test_compiled_training_gives_about_the_same_losses(tensorflow, tiny, tmp_path):
-    config = config_of(tiny, precision="float32", num_steps=10, checkpoint_every=10)
+    changes = {"optimizer": "adagrad", "learning_rate": 1e-2}  # Adam magnifies rounding at first
+    config = config_of(tiny, precision="float32", num_steps=20, **changes)
     runs = [train(config, tmp_path / xla, xla=xla) for xla in ("off", "on")]
     plain, compiled = (pd.read_csv(run.training_file) for run in runs)
     np.testing.assert_allclose(plain, compiled, rtol=1e-3)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: loaded to be limited
+import threadpoolctl
 
 NUM_BINS = 20
 _MERGED_CELLS = 1100  # factors are counted together up to so many cells, to stay in the cache
@@ -64,6 +66,7 @@ class InformationEngine:
     def __init__(self, latents: np.ndarray, factors: np.ndarray) -> None:
         """Prepares latents float [n, d] and factors int [n, k]."""
         self._latents = np.ascontiguousarray(np.asarray(latents, np.float64).T)
+        self._blas = threadpoolctl.ThreadpoolController()
         n = len(factors)
         sizes = factors.max(axis=0) + 1
         # Neighbouring factors are counted in one table and summed out afterwards: most of the
@@ -104,43 +107,49 @@ class InformationEngine:
         Returns:
             float64 [b, m, k].
         """
-        return _information(
-            self._latents,
-            np.ascontiguousarray(bases, np.float64),
-            self._cells,
-            self._num_cells,
-            self._first_factor,
-            self._rows,
-            self._row_starts,
-            self._sizes,
-            self._factor_term,
-            self._count_log_count,
-        )
+        with self._blas.limit(limits=1, user_api="blas"):  # the bases are what runs in parallel
+            return _information(
+                self._latents,
+                np.ascontiguousarray(bases, np.float64),
+                self._cells,
+                self._num_cells,
+                self._first_factor,
+                self._rows,
+                self._row_starts,
+                self._sizes,
+                self._factor_term,
+                self._count_log_count,
+            )
+
+
+@numba.njit(cache=True, fastmath={"nnan", "ninf", "nsz"})
+def _extent(values: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest of finite values; the flags let the compiler compare many at once."""
+    low, high = values[0], values[0]
+    for r in range(len(values)):
+        low = min(low, values[r])
+        high = max(high, values[r])
+    return low, high
 
 
 @numba.njit(cache=True)
 def _bin(values: np.ndarray, bins: np.ndarray) -> None:
     """Bins float64 [n] into 0..19 as `numpy.histogram`'s edges do; a constant goes into bin 0."""
-    low, high = values[0], values[0]
-    for value in values:
-        low = min(low, value)
-        high = max(high, value)
+    low, high = _extent(values)
     if low == high:
         bins[:] = 0
         return
     width = (high - low) / NUM_BINS
-    edges = np.empty(NUM_BINS + 1)
-    for i in range(NUM_BINS):
-        edges[i] = i * width + low
-    edges[NUM_BINS] = np.inf  # the maximum belongs to the last bin
     inverse = 1.0 / width
+    last = np.int32(NUM_BINS - 1)
     for r in range(len(values)):
         value = values[r]
-        guess = min(int((value - low) * inverse), NUM_BINS - 1)
-        # The product may round to the wrong side of an edge; the edges decide.
-        guess -= int(value < edges[guess])
-        guess += int(value >= edges[guess + 1])
-        bins[r] = guess
+        guess = min(np.int32((value - low) * inverse), last)
+        # The product may round to the wrong side of an edge; the edges, as NumPy computes them,
+        # decide. The maximum belongs to the last bin.
+        below = np.int32(value < np.float64(guess) * width + low)
+        above = np.int32(value >= np.float64(guess + np.int32(1)) * width + low)
+        bins[r] = min(np.int32(guess - below + above), last)
 
 
 @numba.njit(cache=True, parallel=True)
@@ -157,22 +166,17 @@ def _information(
     count_log_count: np.ndarray,
 ) -> np.ndarray:
     """See `InformationEngine`. n MI = sum c log c (joint) - (latent) - (factor) + n log n."""
-    num_bases, d, m = bases.shape
+    num_bases, _, m = bases.shape
     n, k = latents.shape[1], len(sizes)
     information = np.empty((num_bases, m, k))
     for b in numba.prange(num_bases):
-        values = np.empty(n)
+        rotated = np.dot(bases[b].T.copy(), latents)
         bins = np.empty(n, np.int32)
         merged = np.empty(num_cells.max() * NUM_BINS, np.int32)
         table = np.empty((sizes.max(), NUM_BINS), np.int32)
         latent_counts = np.empty(NUM_BINS, np.int32)
         for j in range(m):
-            values[:] = 0.0
-            for i in range(d):
-                weight = bases[b, i, j]
-                for r in range(n):
-                    values[r] += weight * latents[i, r]
-            _bin(values, bins)
+            _bin(rotated[j], bins)
             for g in range(len(num_cells)):
                 used = merged[: num_cells[g] * NUM_BINS]
                 used[:] = 0
