@@ -18,7 +18,9 @@ def assess_basis(
     families: Sequence[str] = ("haar_active", "haar"),
     metrics: Sequence[str] = ("mig",),
     num_bases: int = 9999,
+    num_fits: int = 99,
     seed: int = 0,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Tests whether the axes of latents are special among random bases.
 
@@ -28,12 +30,14 @@ def assess_basis(
         factor_names: The k names; numbered by default.
         log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
         families: Keys of `bases.FAMILIES`.
-        metrics: Keys of `assessment.METRICS`.
+        metrics: Keys of `scoring.METRICS`.
         num_bases: Draws of each null family.
+        num_fits: Draws for metrics that need a fit for every basis.
         seed: Of the draws.
+        workers: Processes for such fits.
 
     Returns:
-        A frame as `assessment.assess` documents it, a row for each family and metric.
+        A frame as `assessment.Assessment` documents it, a row for each family and metric.
 
     Raises:
         InputError: If the arrays do not fit together, or a name is unknown.
@@ -52,4 +56,5 @@ def assess_basis(
     if log_variance is not None:
         arrays["log_variance"] = np.asarray(log_variance)
     tested = representation.from_arrays(arrays)
-    return assessment.assess(tested, families, metrics, num_bases, seed)[0]
+    plan = assessment.Plan(families, metrics, num_bases, num_fits, seed, workers)
+    return assessment.assess(tested, plan).table

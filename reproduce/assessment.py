@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, choices, significance
-from reproduce.metrics.information import InformationEngine, entropies
-from reproduce.metrics.mig import mig
+from reproduce import bases, ceiling, cherry_picking, choices, significance
+from reproduce.bases import FAMILIES, Family
+from reproduce.metrics.mig_sup import axis_gaps
+from reproduce.points import Points
 from reproduce.representation import Representation
+from reproduce.scoring import METRICS, BasisScorer, Scores, is_invariant, sign_of
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"mig": mig}
 COLUMNS = (
     "family",
     "metric",
@@ -25,7 +27,11 @@ COLUMNS = (
     "p_value",
     "num_bases",
     "t",
+    "p_max_t",
+    "detectable",
+    "rho",
 )
+ALPHA = 0.05  # of the smallest detectable value
 CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
 _BATCH = 256
 
@@ -36,121 +42,291 @@ def _no_progress(done: int) -> None:
     del done
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How hard a representation is tested.
+
+    Attributes:
+        families: Keys of `bases.FAMILIES`.
+        metrics: Keys of `scoring.METRICS`.
+        num_bases: Draws of each null family, for metrics that need no fit.
+        num_fits: Draws for those that do, the first of the same.
+        seed: Of the draws, of splits and of fits; each family has its own stream, whichever
+            others are asked for.
+        workers: Processes for fits; no value depends on it.
+    """
+
+    families: Sequence[str]
+    metrics: Sequence[str]
+    num_bases: int = 9999
+    num_fits: int = 99
+    seed: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        choices.check(self.families, self.metrics)
+
+    def total(self) -> int:
+        """How many bases are evaluated, for a progress bar: fits count by themselves."""
+        fits = any(METRICS[metric].source == "fit" for metric in self.metrics)
+        total = 0
+        for name in self.families:
+            family = FAMILIES[name]
+            if family.role == "ceiling":
+                continue
+            points = len(bases.GEODESIC_TIMES) if family.role == "dose_response" else 1
+            total += 1 + fits + points * self._count(family)
+            total += min(self._count(family), self.num_fits) if fits and family.draw else 0
+        return total
+
+    def _count(self, family: Family) -> int:
+        if family.draw is None:
+            return 0
+        return min(self.num_bases, family.max_bases or self.num_bases)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Assessment:
+    """What a test found.
+
+    Attributes:
+        table: The columns `COLUMNS`, a row for each family and metric. `observed` is the learned
+            basis' value; in a reference's or ceiling's row, that of the basis found. Only null
+            families have `z`, `p_value` and what follows from them, for which metrics where lower
+            is better are negated; a dose-response has a row for each t.
+        nulls: The draws' values by "family/metric": float64 [bases], or [times, bases].
+        cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that.
+    """
+
+    table: pd.DataFrame
+    nulls: dict[str, np.ndarray]
+    cherry_picking: pd.DataFrame | None
+
+
 def assess(
-    representation: Representation,
-    families: Sequence[str],
-    metrics: Sequence[str],
-    num_bases: int,
-    seed: int,
-    progress: Progress = _no_progress,
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    representation: Representation, plan: Plan, progress: Progress = _no_progress
+) -> Assessment:
     """Tests the learned basis of a representation against families of other bases.
 
     Args:
         representation: What is tested.
-        families: Keys of `bases.FAMILIES`.
-        metrics: Keys of `METRICS`.
-        num_bases: Draws of each null family.
-        seed: Of the draws; each family has its own stream, whichever others are asked for.
+        plan: Families, metrics, numbers and seed.
         progress: Called with the number of bases evaluated since the last call.
 
-    Returns:
-        A frame with the columns `COLUMNS`: `observed` is the learned basis' value (a reference's
-        row: that of the reference basis); only null families have `z` and `p_value`; a
-        dose-response has a row for each t. And the draws' values by "family/metric", float64
-        [bases], for a dose-response [times, bases].
-
     Raises:
-        InputError: If a name is unknown, or too few latents are active for a family.
+        InputError: If too few latents are active for a family.
     """
-    choices.check(families, metrics)
-    factor_entropies = entropies(representation.factors)
     rows: list[dict[str, object]] = []
     nulls: dict[str, np.ndarray] = {}
-    for name in families:
-        family = bases.FAMILIES[name]
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        latents = family.latents(representation)
+    picked = None
+    for name in plan.families:
+        family = FAMILIES[name]
+        rng = np.random.default_rng([plan.seed, zlib.crc32(name.encode())])
+        points = family.points(representation)
+        if family.role == "ceiling":
+            rows += _ceiling(name, points, plan, rng)
+            continue
+        test = _FamilyTest(name, points, plan, progress)
         if family.fit is not None:
-            latents = family.fit(latents, seed)
-        engine = InformationEngine(latents, representation.factors)
-        d = latents.shape[1]
-
-        def scores(batch: np.ndarray, engine: InformationEngine = engine) -> dict[str, np.ndarray]:
-            information = engine(batch)
-            progress(len(batch))
-            return {metric: METRICS[metric](information, factor_entropies) for metric in metrics}
-
-        observed = scores(np.eye(d)[None])
-        count = min(num_bases, family.max_bases or num_bases)
-        if family.role == "reference":
-            rows += [_row(name, metric, observed[metric][0], num_bases=1) for metric in metrics]
+            rows += test.reference(family.fit(points.latents, plan.seed))
         elif family.role == "dose_response":
-            assert family.draw is not None
-            paths = np.stack([bases.geodesic(q) for q in family.draw(count, d, rng)], axis=1)
-            values = [_gather(scores, path, metrics) for path in paths]
-            for metric in metrics:
-                nulls[f"{name}/{metric}"] = np.stack([v[metric] for v in values])
-                for time, value in zip(bases.GEODESIC_TIMES, values, strict=True):
-                    summary = _summary(value[metric])
-                    rows.append(_row(name, metric, observed[metric][0], **summary, t=time))
+            rows += test.dose_response(_draw(family, plan, points, rng), nulls)
         else:
-            assert family.draw is not None
-            chunks = []
-            for start in range(0, count, _BATCH):
-                draws = family.draw(min(_BATCH, count - start), d, rng)
-                chunks.append(scores(draws))
-            for metric in metrics:
-                null = np.concatenate([chunk[metric] for chunk in chunks])
-                nulls[f"{name}/{metric}"] = null
-                value = observed[metric][0]
-                tests = {}
-                if family.role == "null":
-                    tests["z"] = significance.z_score(value, null)
-                    tests["p_value"] = significance.p_value(value, null)
-                rows.append(_row(name, metric, value, **_summary(null), **tests))
-    return pd.DataFrame(rows, columns=list(COLUMNS)), nulls
+            rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
+        if name == "haar_active" and "mig" in plan.metrics:
+            picked = test.cherry_picking(family, rng)
+    return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, picked)
 
 
-def control_drifts(frame: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[str, float]:
+def control_drifts(table: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[str, float]:
     """How far each metric moved under signed permutations, at most; empty if none were drawn."""
     drifts = {}
-    for row in frame.to_dict("records"):
-        if bases.FAMILIES[row["family"]].role == "control":
+    for row in table.to_dict("records"):
+        if FAMILIES[row["family"]].role == "control":
             null = nulls[f"{row['family']}/{row['metric']}"]
             drifts[str(row["metric"])] = float(np.abs(null - row["observed"]).max())
     return drifts
 
 
-def total_bases(families: Sequence[str], num_bases: int) -> int:
-    """How many bases `assess` evaluates, for a progress bar."""
-    total = 0
-    for name in families:
-        family = bases.FAMILIES[name]
-        count = min(num_bases, family.max_bases or num_bases)
-        if family.role == "dose_response":
-            count *= len(bases.GEODESIC_TIMES)
-        total += 1 + (0 if family.role == "reference" else count)
-    return total
+def _draw(
+    family: Family, plan: Plan, points: Points, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The family's draws in batches, so that memory stays bounded."""
+    assert family.draw is not None
+    count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.latents.shape[1]
+    for start in range(0, count, _BATCH):
+        yield family.draw(min(_BATCH, count - start), d, rng)
 
 
-def _gather(
-    scores: Callable[[np.ndarray], dict[str, np.ndarray]],
-    many: np.ndarray,
-    metrics: Sequence[str],
-) -> dict[str, np.ndarray]:
-    chunks = [scores(many[start : start + _BATCH]) for start in range(0, len(many), _BATCH)]
-    return {metric: np.concatenate([chunk[metric] for chunk in chunks]) for metric in metrics}
+class _FamilyTest:
+    """One family's rows: the learned basis first, then whatever it is compared with."""
+
+    def __init__(self, name: str, points: Points, plan: Plan, progress: Progress) -> None:
+        self._name, self._points, self._plan, self._progress = name, points, plan, progress
+        self._scorer = BasisScorer(points, plan.metrics, plan.seed)
+        self._identity = np.eye(points.latents.shape[1])[None]
+
+    def _score(self, many: np.ndarray, num_fits: int) -> Scores:
+        """Closed forms of all bases, and fits of the first `num_fits` of them, by column."""
+        scores = self._scorer.closed_forms(many)
+        self._progress(len(many))
+        fits = []
+        for fitted in self._scorer.fits(many[:num_fits], self._plan.workers):
+            fits.append(fitted)
+            self._progress(1)
+        for column in fits[0] if fits else ():
+            scores[column] = np.array([fitted[column] for fitted in fits])
+        return scores
+
+    def _score_all(self, batches: Iterator[np.ndarray], num_fits: int) -> Scores:
+        chunks: dict[str, list[np.ndarray]] = {}
+        done = 0
+        for batch in batches:
+            for column, values in self._score(batch, max(0, num_fits - done)).items():
+                chunks.setdefault(column, []).append(values)
+            done += len(batch)
+        return {column: np.concatenate(values) for column, values in chunks.items()}
+
+    def _observed(self) -> Scores:
+        scores = self._score(self._identity, 1)
+        ordered = [column for name in self._plan.metrics for column in METRICS[name].columns]
+        return {column: scores[column] for column in ordered}
+
+    def _row(self, column: str, observed: float, **entries: float) -> dict[str, object]:
+        return {"family": self._name, "metric": column, "observed": float(observed), **entries}
+
+    def reference(self, basis: np.ndarray) -> list[dict[str, object]]:
+        """Rows of a basis that another method found."""
+        scores = self._score(basis[None], 1)
+        return [
+            self._row(column, value[0], num_bases=1)
+            for column, value in scores.items()
+            if not is_invariant(column)
+        ]
+
+    def null(
+        self, batches: Iterator[np.ndarray], nulls: dict[str, np.ndarray], with_p: bool
+    ) -> list[dict[str, object]]:
+        """Rows of a null or a control; the draws are added to `nulls`."""
+        observed = self._observed()
+        drawn = self._score_all(batches, self._plan.num_fits)
+        rows = []
+        for column, value in observed.items():
+            null = drawn[column]
+            nulls[f"{self._name}/{column}"] = null
+            row = self._row(column, value[0], **_summary(null))
+            if with_p and not is_invariant(column):
+                sign = sign_of(column)
+                row["z"] = significance.z_score(sign * value[0], sign * null)
+                row["p_value"] = significance.p_value(sign * value[0], sign * null)
+                row["detectable"] = sign * significance.smallest_detectable(sign * null, ALPHA)
+            rows.append(row)
+        _add_max_t([row for row in rows if "p_value" in row], nulls)
+        return rows
+
+    def dose_response(
+        self, batches: Iterator[np.ndarray], nulls: dict[str, np.ndarray]
+    ) -> list[dict[str, object]]:
+        """Rows of the points on the way to each draw, t after t."""
+        observed = self._observed()
+        by_time: list[dict[str, list[np.ndarray]]] = [{} for _ in bases.GEODESIC_TIMES]
+        done = 0
+        for batch in batches:
+            paths = np.stack([bases.geodesic(rotation) for rotation in batch], axis=1)
+            for chunks, many in zip(by_time, paths, strict=True):
+                for column, values in self._score(many, max(0, self._plan.num_fits - done)).items():
+                    chunks.setdefault(column, []).append(values)
+            done += len(batch)
+        rows = []
+        for column, value in observed.items():
+            drawn = [np.concatenate(chunks[column]) for chunks in by_time]
+            nulls[f"{self._name}/{column}"] = np.stack(drawn)
+            for time, null in zip(bases.GEODESIC_TIMES, drawn, strict=True):
+                rows.append(self._row(column, value[0], **_summary(null), t=time))
+        return rows
+
+    def cherry_picking(self, family: Family, rng: np.random.Generator) -> pd.DataFrame:
+        """The best k learned axes against the best k of the family's random bases."""
+
+        def gaps(many: np.ndarray) -> np.ndarray:
+            return axis_gaps(self._scorer.information(many), self._scorer.factor_entropies)
+
+        plan = dataclasses.replace(self._plan, num_bases=min(self._plan.num_bases, 999))
+        random = [gaps(many) for many in _draw(family, plan, self._points, rng)]
+        return cherry_picking.curve(gaps(self._identity)[0], np.concatenate(random), rng)
+
+
+def _ceiling(
+    name: str, points: Points, plan: Plan, rng: np.random.Generator
+) -> list[dict[str, object]]:
+    """Rows of the supervised ceiling: found on one half of the points, scored on the other.
+
+    `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
+    between their mean and the ceiling, on the same half (the protocol's effect size). Metrics
+    that need a fit have no ceiling: a search takes thousands of bases.
+    """
+    order = rng.permutation(len(points.latents))
+    half = len(order) // 2
+    found_on, scored_on = points.rows(order[:half]), points.rows(order[half:])
+    identity = np.eye(points.latents.shape[1])
+    family = FAMILIES[name]
+    draws = np.concatenate(list(_draw(family, plan, points, rng)))
+    starts = np.stack([identity, *(_orthogonal(fit(points.latents, plan.seed)) for fit in _STARTS)])
+    rows: list[dict[str, object]] = []
+    for metric in plan.metrics:
+        if METRICS[metric].source == "fit":
+            continue
+        sign = sign_of(metric)
+        search = BasisScorer(found_on, [metric], plan.seed)
+
+        def score(
+            many: np.ndarray, search: BasisScorer = search, metric: str = metric, sign: int = sign
+        ) -> np.ndarray:
+            return sign * search.closed_forms(many)[metric]
+
+        best = ceiling.best_rotation(score, starts)
+        held_out = BasisScorer(scored_on, [metric], plan.seed)
+        top, learned = held_out.closed_forms(np.stack([best, identity]))[metric]
+        null = held_out.closed_forms(draws)[metric]
+        span = top - null.mean()
+        row = {"family": name, "metric": metric, "observed": float(top), **_summary(null)}
+        row["rho"] = float((learned - null.mean()) / span) if span else float("nan")
+        rows.append(row)
+    return rows
+
+
+_STARTS = (bases.pca, bases.fast_ica)
+
+
+def _orthogonal(basis: np.ndarray) -> np.ndarray:
+    """The rotation closest to a basis whose axes are first scaled to unit length."""
+    u, _, v = np.linalg.svd(basis / np.linalg.norm(basis, axis=0))
+    return u @ v
+
+
+def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> None:
+    """Adds p-values adjusted over metrics by the largest studentised value of shared bases.
+
+    Metrics that need a fit have fewer draws, and are a group of their own.
+    """
+    for count in {len(nulls[f"{row['family']}/{row['metric']}"]) for row in rows}:
+        group = [r for r in rows if len(nulls[f"{r['family']}/{r['metric']}"]) == count]
+        observed, null = [], []
+        for row in group:
+            values = sign_of(str(row["metric"])) * nulls[f"{row['family']}/{row['metric']}"]
+            sd = values.std(ddof=1) if len(values) > 1 else 0.0
+            if sd <= significance.TIE:
+                continue  # nothing to studentise: this metric cannot tell bases apart
+            null.append((values - values.mean()) / sd)
+            observed.append((row, float(str(row["z"]))))
+        for row, z in observed:
+            row["p_max_t"] = significance.p_value(z, np.max(null, axis=0))
 
 
 def _summary(null: np.ndarray) -> dict[str, float]:
     return {
         "null_mean": float(null.mean()),
-        "null_sd": float(null.std(ddof=1)) if len(null) > 1 else 0.0,
+        "null_sd": float(null.std(ddof=1)) if len(null) > 1 else float("nan"),
         "null_max": float(null.max()),
         "num_bases": len(null),
     }
-
-
-def _row(family: str, metric: str, observed: float, **entries: float) -> dict[str, object]:
-    return {"family": family, "metric": metric, "observed": float(observed), **entries}

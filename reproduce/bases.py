@@ -1,6 +1,6 @@
-"""Families of bases of the latent space (the protocol's N1, N2, N4, N5 and N6).
+"""Families of bases of the latent space (the protocol's N1 to N6).
 
-A basis is an orthogonal matrix whose columns are the new axes: new latents = latents @ basis.
+A basis is a matrix whose columns are the new axes: new latents = latents @ basis.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from typing import Literal
 import numpy as np
 import scipy.linalg
 
+from reproduce.points import Points
 from reproduce.representation import Representation
 
 GEODESIC_TIMES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
+MAX_CONDITION = 10.0  # of general linear maps
 
-Role = Literal["null", "control", "reference", "dose_response"]
+Role = Literal["null", "control", "reference", "ceiling", "dose_response"]
+Draw = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
 def haar(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
@@ -37,6 +40,26 @@ def signed_permutation(num_bases: int, dimension: int, rng: np.random.Generator)
     signs = rng.choice([-1.0, 1.0], size=(num_bases, dimension))
     np.put_along_axis(bases, orders[:, None, :], signs[:, None, :], axis=1)
     return bases
+
+
+def general_linear(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws M = U D V^T, U and V Haar: float64 [num_bases, d, d]; its columns read latents out.
+
+    Singular values are log-uniform within a condition number of `MAX_CONDITION`.
+    """
+    u, v = haar(num_bases, dimension, rng), haar(num_bases, dimension, rng)
+    logs = rng.uniform(0, np.log(MAX_CONDITION), size=(num_bases, 1, dimension))
+    return (u * np.exp(logs)) @ np.swapaxes(v, 1, 2)
+
+
+def general_linear_traversal(
+    num_bases: int, dimension: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The axes along which `general_linear`'s new latents move: the inverse's rows, as columns.
+
+    The same generator gives the same maps M; what moves one new latent alone is a row of M^-1.
+    """
+    return np.linalg.inv(general_linear(num_bases, dimension, rng)).swapaxes(1, 2)
 
 
 def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) -> np.ndarray:
@@ -77,15 +100,15 @@ def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) ->
 
 
 def pca(latents: np.ndarray, seed: int) -> np.ndarray:
-    """Principal components of the latents, as new latents [n, d]; deterministic."""
+    """Principal axes of latents [n, d]: float64 [d, d]; deterministic."""
     from sklearn.decomposition import PCA
 
     del seed
-    return PCA(svd_solver="full").fit_transform(latents)
+    return PCA(svd_solver="full").fit(latents).components_.T
 
 
 def fast_ica(latents: np.ndarray, seed: int) -> np.ndarray:
-    """Independent components of the latents, as new latents [n, d] (FastICA, parallel, logcosh).
+    """Unmixing matrix of latents [n, d], columns as axes: float64 [d, d] (FastICA, logcosh).
 
     Where it does not converge, what the last iteration gave serves.
     """
@@ -95,7 +118,26 @@ def fast_ica(latents: np.ndarray, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = FastICA(whiten="unit-variance", max_iter=1000, random_state=seed)
-        return model.fit_transform(latents)
+        return model.fit(latents).components_.T
+
+
+def standardise(points: Points) -> Points:
+    """Each latent with mean 0 and standard deviation 1 over the training split."""
+    mean, sd = points.latents.mean(axis=0), points.latents.std(axis=0)
+    return points.mapped(lambda latents: (latents - mean) / sd)
+
+
+def whiten(points: Points) -> Points:
+    """Latents with covariance 1 over the training split, by the symmetric root (ZCA).
+
+    Of all whitened latents these are the closest to the latents themselves, so that axes keep
+    their meaning. Directions without variance are left at the smallest positive scale.
+    """
+    mean = points.latents.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.cov(points.latents, rowvar=False))
+    variances = np.maximum(variances, variances.max() * 1e-12)
+    root = (axes / np.sqrt(variances)) @ axes.T
+    return points.mapped(lambda latents: (latents - mean) @ root)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,56 +146,82 @@ class Family:
 
     Attributes:
         role: `null`: gives a p-value; `control`: must change nothing; `reference`: one basis
-            found by another method; `dose_response`: paths from the learned basis to Haar draws.
-        latents: What is rotated, float64 [n, m].
-        draw: For all but references: (number, dimension, generator) to bases [number, m, m].
-        fit: For references: (latents, seed) to new latents.
-        max_bases: No more draws than so many are of use.
+            found by another method; `ceiling`: the best rotation that labels can find;
+            `dose_response`: paths from the learned basis to Haar draws.
+        points: What is turned.
         summary: In a few words.
+        draw: (number, dimension, generator) to bases [number, m, m], where bases are drawn.
+        fit: For references: (latents, seed) to a basis [m, m].
+        max_bases: No more draws than so many are of use.
     """
 
     role: Role
-    latents: Callable[[Representation], np.ndarray]
+    points: Callable[[Representation], Points]
     summary: str
-    draw: Callable[[int, int, np.random.Generator], np.ndarray] | None = None
+    draw: Draw | None = None
     fit: Callable[[np.ndarray, int], np.ndarray] | None = None
     max_bases: int | None = None
 
     @property
     def needs_active(self) -> bool:
-        """Whether the family rotates active latents alone, and so needs two of them."""
-        return self.latents is not _raw
+        """Whether the family turns active latents alone, and so needs two of them."""
+        return self.points is not Representation.points
 
 
-def _raw(representation: Representation) -> np.ndarray:
-    return representation.latents
+def _standardised(representation: Representation) -> Points:
+    return standardise(representation.active_points())
 
 
-def _raw_active(representation: Representation) -> np.ndarray:
-    representation.standardised_active()  # raises where there are fewer than two
-    return _raw(representation)[:, representation.active()]
+def _whitened(representation: Representation) -> Points:
+    return whiten(representation.active_points())
 
 
 FAMILIES = {
     "haar_active": Family(
         "null",
-        Representation.standardised_active,
+        _standardised,
         "Haar rotations of the active latents, standardised (N1)",
         draw=haar,
     ),
-    "haar": Family("null", _raw, "Haar rotations of all raw latents (N2)", draw=haar),
+    "haar": Family(
+        "null", Representation.points, "Haar rotations of all raw latents (N2)", draw=haar
+    ),
+    "general_linear": Family(
+        "null",
+        _whitened,
+        "general linear maps of the whitened active latents, read out (N3, exploratory)",
+        draw=general_linear,
+    ),
+    "general_linear_traversal": Family(
+        "null",
+        _whitened,
+        "the axes along which the latents of such maps move (N3, exploratory)",
+        draw=general_linear_traversal,
+    ),
     "signed_permutation": Family(
         "control",
-        _raw,
+        Representation.points,
         "signed permutations of all latents, which must change nothing (N4)",
         draw=signed_permutation,
         max_bases=99,
     ),
-    "pca": Family("reference", _raw_active, "principal components (N5)", fit=pca),
-    "ica": Family("reference", _raw_active, "independent components, FastICA (N5)", fit=fast_ica),
+    "pca": Family("reference", Representation.active_points, "principal components (N5)", fit=pca),
+    "ica": Family(
+        "reference",
+        Representation.active_points,
+        "independent components, FastICA (N5)",
+        fit=fast_ica,
+    ),
+    "supervised": Family(
+        "ceiling",
+        _standardised,
+        "the rotation that labels of one half of the points find best, on the other half (N5)",
+        draw=haar,
+        max_bases=499,
+    ),
     "geodesic": Family(
         "dose_response",
-        Representation.standardised_active,
+        _standardised,
         "Q^t from the learned basis to Haar draws, active latents standardised (N6)",
         draw=haar,
         max_bases=499,

@@ -16,15 +16,23 @@ from data.files import InputError
 from reproduce import choices, program
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
-_FAMILIES = flags.DEFINE_list("families", list(choices.FAMILIES), "Which bases to compare with.")
-_METRICS = flags.DEFINE_list("metrics", list(choices.METRICS), "By which metrics.")
+_FAMILIES = flags.DEFINE_list(
+    "families", list(choices.DEFAULT_FAMILIES), f"Some of {', '.join(choices.FAMILIES)}."
+)
+_METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(choices.METRICS)}.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
+_NUM_FITS = flags.DEFINE_integer(
+    "num_fits", 99, "Draws for metrics that need a fit for every basis.", lower_bound=1
+)
+_WORKERS = flags.DEFINE_integer("workers", 1, "Processes for such fits.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
 _SKIP_INACTIVE = flags.DEFINE_bool(
     "skip_inactive", False, "Leave out families of the active latents where fewer than two are."
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", "basis_test.csv", "The table; the draws go into null.npz beside it."
+    "output",
+    "basis_test.csv",
+    "The table; the draws go into null.npz beside it, and the best axes into cherry_picking.csv.",
 )
 
 
@@ -44,12 +52,12 @@ def main() -> None:
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
-    total = assessment.total_bases(families, _NUM_BASES.value)
-    with tqdm.tqdm(desc="basis test", total=total, unit=" bases", disable=None) as bar:
-        frame, nulls = assessment.assess(
-            tested, families, metrics, _NUM_BASES.value, _SEED.value, bar.update
-        )
-    for metric, drift in assessment.control_drifts(frame, nulls).items():
+    plan = assessment.Plan(
+        families, metrics, _NUM_BASES.value, _NUM_FITS.value, _SEED.value, _WORKERS.value
+    )
+    with tqdm.tqdm(desc="basis test", total=plan.total(), unit=" bases", disable=None) as bar:
+        found = assessment.assess(tested, plan, bar.update)
+    for metric, drift in assessment.control_drifts(found.table, found.nulls).items():
         if drift > assessment.CONTROL_TOLERANCE:
             logging.warning(
                 "signed permutations change %s by up to %.3f; the latents sit on bin edges "
@@ -58,11 +66,14 @@ def main() -> None:
                 drift,
             )
     output = Path(_OUTPUT.value)
-    nulls["seed"] = np.array(_SEED.value)
-    nulls["active"] = tested.active()
-    save_npz(output.parent / "null.npz", nulls)
-    write_text(output, frame.to_csv(index=False))
-    print(frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    extras = {"seed": np.array(_SEED.value), "active": tested.active()}
+    save_npz(output.parent / "null.npz", found.nulls | extras)
+    if found.cherry_picking is not None:
+        text = found.cherry_picking.to_csv(index=False)
+        write_text(output.parent / "cherry_picking.csv", text)
+    write_text(output, found.table.to_csv(index=False))
+    shown = found.table.dropna(axis=1, how="all")
+    print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The names that flags choose from, apart from what they stand for: checked before all else loads.
 
-Meanings: `bases.FAMILIES`, `assessment.METRICS`.
+Meanings: `bases.FAMILIES`, `scoring.METRICS`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,41 @@ from collections.abc import Sequence
 
 from data.files import InputError
 
-FAMILIES = ("haar_active", "haar", "signed_permutation", "pca", "ica", "geodesic")
-METRICS = ("mig",)
+FAMILIES = (
+    "haar_active",
+    "haar",
+    "general_linear",
+    "general_linear_traversal",
+    "signed_permutation",
+    "pca",
+    "ica",
+    "supervised",
+    "geodesic",
+)
+DEFAULT_FAMILIES = (
+    "haar_active",
+    "haar",
+    "signed_permutation",
+    "pca",
+    "ica",
+    "supervised",
+    "geodesic",
+)
+METRICS = (
+    "mig",
+    "mig_sup",
+    "modularity",
+    "sap_continuous",
+    "gaussian_total_correlation",
+    "gaussian_wasserstein_correlation",
+    "factor_vae",
+    "beta_vae",
+    "irs",
+    "sap",
+    "explicitness",
+    "dci",
+    "dci_linear",
+)
 
 
 def check(families: Sequence[str], metrics: Sequence[str]) -> None:

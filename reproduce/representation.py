@@ -9,6 +9,7 @@ import numpy as np
 
 from data.arrays import check_factors
 from data.files import InputError, load_npz, save_npz
+from reproduce.points import Points
 
 ACTIVE_KL = 0.1  # nats
 ACTIVE_VARIANCE = 0.01
@@ -24,6 +25,8 @@ class Representation:
         factor_names: The k names.
         factor_sizes: The k numbers of classes.
         log_variance: float64 [n, d], log of the posterior's marginal variances, or None.
+        latents_test: float64 [n', d], a test split of the encoder's own, or None.
+        factors_test: int64 [n', k], with it.
     """
 
     latents: np.ndarray
@@ -31,6 +34,26 @@ class Representation:
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
     log_variance: np.ndarray | None = None
+    latents_test: np.ndarray | None = None
+    factors_test: np.ndarray | None = None
+
+    def points(self) -> Points:
+        """The latents as they are, with their factors."""
+        return Points(self.latents, self.factors, self.latents_test, self.factors_test)
+
+    def active_points(self) -> Points:
+        """The active latents as they are, with their factors.
+
+        Raises:
+            InputError: If fewer than two latents are active, so that there is nothing to rotate.
+        """
+        active = self.active()
+        if len(active) < 2:
+            raise InputError(
+                f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
+                "active latents need two: the model has collapsed, or name other --families"
+            )
+        return self.points().mapped(lambda latents: latents[:, active])
 
     def marginal_kl(self) -> np.ndarray | None:
         """KL of each latent's marginal posterior from N(0, 1), mean over images, nats [d]."""
@@ -48,21 +71,6 @@ class Representation:
         if kl is not None:
             return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
         return np.flatnonzero(variance > ACTIVE_VARIANCE)
-
-    def standardised_active(self) -> np.ndarray:
-        """The active latents, each with mean 0 and standard deviation 1: float64 [n, active].
-
-        Raises:
-            InputError: If fewer than two latents are active, so that there is nothing to rotate.
-        """
-        active = self.latents[:, self.active()]
-        if active.shape[1] < 2:
-            raise InputError(
-                f"{active.shape[1]} of {self.latents.shape[1]} latents is active; the active "
-                "latents' rotations need two: the model has collapsed, or leave haar_active, "
-                "pca, ica and geodesic out of --families"
-            )
-        return (active - active.mean(axis=0)) / active.std(axis=0)
 
 
 def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") -> Representation:
@@ -95,13 +103,39 @@ def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") 
                 f"{bad[0, 0]}, column {bad[0, 1]}; leave such points out"
             )
     factors, names, sizes = check_factors(where, arrays, len(latents))
+    latents_test, factors_test = _test_split(arrays, latents.shape[1], sizes, where)
     return Representation(
         latents.astype(np.float64),
         factors,
         names,
         sizes,
         None if log_variance is None else log_variance.astype(np.float64),
+        latents_test,
+        factors_test,
     )
+
+
+def _test_split(
+    arrays: dict[str, np.ndarray], d: int, sizes: tuple[int, ...], where: Path | str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The test split of a representation.npz, if it has one."""
+    latents, factors = arrays.get("latents_test"), arrays.get("factors_test")
+    if latents is None and factors is None:
+        return None, None
+    if latents is None or factors is None:
+        raise InputError(f"{where}: latents_test and factors_test go together; one is missing")
+    if latents.ndim != 2 or latents.shape[1] != d or not np.all(np.isfinite(latents)):
+        raise InputError(
+            f"{where}: latents_test are {list(latents.shape)}; expected finite numbers [n, {d}]"
+        )
+    if factors.shape != (len(latents), len(sizes)):
+        raise InputError(
+            f"{where}: factors_test are {list(factors.shape)}; expected "
+            f"{[len(latents), len(sizes)]}"
+        )
+    if np.any(factors < 0) or np.any(factors >= sizes):
+        raise InputError(f"{where}: factors_test hold an index that is not below its factor_sizes")
+    return latents.astype(np.float64), factors.astype(np.int64)
 
 
 def load(path: Path | str) -> Representation:
@@ -124,4 +158,7 @@ def save(path: Path | str, representation: Representation) -> None:
     }
     if representation.log_variance is not None:
         arrays["log_variance"] = representation.log_variance.astype(np.float32)
+    if representation.latents_test is not None and representation.factors_test is not None:
+        arrays["latents_test"] = representation.latents_test.astype(np.float32)
+        arrays["factors_test"] = representation.factors_test.astype(np.int32)
     save_npz(path, arrays)

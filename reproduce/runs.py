@@ -83,8 +83,14 @@ class RunDirectory:
         """Holds the run for this process alone, and clears away what a killed one left half done.
 
         Raises:
-            InputError: If another process holds it.
+            InputError: If another process holds it, or there can be no such folder.
         """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise InputError(
+                f"{self.path} cannot be a folder ({error.strerror}); give another --run_dir"
+            ) from error
         try:
             with exclusive(self.path / ".lock", wait=False):
                 for folder in (self.path, self.checkpoint_dir):

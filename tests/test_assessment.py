@@ -18,6 +18,10 @@ def aligned(rng, n=1_500, d=4):
     return Representation(latents, factors, tuple("abcd"[:d]), (6,) * d)
 
 
+def assess(tested, families, num_bases, seed=0, metrics=("mig",)):
+    return assessment.assess(tested, assessment.Plan(families, metrics, num_bases, seed=seed))
+
+
 def rotated(tested, basis):
     latents = tested.latents @ basis
     return Representation(latents, tested.factors, tested.factor_names, tested.factor_sizes)
@@ -29,7 +33,7 @@ def test_p_values_are_uniform_when_the_learned_basis_is_a_haar_draw(family):
     p_values = []
     for repetition in range(240):
         tested = rotated(aligned(rng, n=400), bases.haar(1, 4, rng)[0])
-        frame, _ = assessment.assess(tested, [family], ["mig"], 99, seed=repetition)
+        frame = assess(tested, [family], 99, seed=repetition).table
         p_values.append(frame["p_value"].item())
     # p is uniform on {1, ..., 100} / 100.
     distance = scipy.stats.kstest(np.array(p_values) - 0.005, "uniform")
@@ -41,7 +45,7 @@ def test_p_values_are_uniform_when_the_learned_basis_is_a_haar_draw(family):
 
 @pytest.mark.parametrize("family", ["haar", "haar_active"])
 def test_aligned_latents_are_special(family):
-    frame, _ = assessment.assess(aligned(np.random.default_rng(1)), [family], ["mig"], 999, 0)
+    frame = assess(aligned(np.random.default_rng(1)), [family], 999, seed=0).table
     assert frame["p_value"].item() == 1 / 1000
     assert frame["observed"].item() > frame["null_max"].item()
 
@@ -52,7 +56,7 @@ def test_aligned_latents_are_special(family):
 )
 def test_published_representations_are_special(shared, name, observed, null_mean, null_sd):
     tested = representation.load(shared / "representations" / f"{name}.npz")
-    frame, _ = assessment.assess(tested, ["haar_active"], ["mig"], 1_999, seed=0)
+    frame = assess(tested, ["haar_active"], 1_999, seed=0).table
     row = frame.iloc[0]
     assert row["observed"] == pytest.approx(observed, abs=0.003)
     assert row["p_value"] < 0.001
@@ -68,14 +72,15 @@ def test_the_annealed_vae_has_four_active_latents(shared):
 
 def test_controls_and_references_have_no_p_value():
     families = ["signed_permutation", "pca", "ica", "geodesic"]
-    frame, nulls = assessment.assess(aligned(np.random.default_rng(2)), families, ["mig"], 50, 0)
+    found = assess(aligned(np.random.default_rng(2)), families, 50)
+    frame, nulls = found.table, found.nulls
     assert frame["p_value"].isna().all()
     assert assessment.control_drifts(frame, nulls)["mig"] < assessment.CONTROL_TOLERANCE
     assert list(frame.columns) == list(assessment.COLUMNS)
 
 
 def test_the_dose_response_starts_at_the_learned_basis_and_falls():
-    frame, _ = assessment.assess(aligned(np.random.default_rng(3)), ["geodesic"], ["mig"], 60, 0)
+    frame = assess(aligned(np.random.default_rng(3)), ["geodesic"], 60, seed=0).table
     assert list(frame["t"]) == list(bases.GEODESIC_TIMES)
     assert frame["null_mean"].iloc[0] == pytest.approx(frame["observed"].iloc[0])
     assert frame["null_sd"].iloc[0] == pytest.approx(0, abs=1e-9)
@@ -86,16 +91,16 @@ def test_pca_of_uncorrelated_axes_with_distinct_variances_finds_them():
     rng = np.random.default_rng(4)
     tested = aligned(rng, n=20_000, d=3)
     stretched = rotated(tested, np.diag([3.0, 2.0, 1.0]) @ bases.haar(1, 3, rng)[0])
-    frame, _ = assessment.assess(stretched, ["pca", "ica"], ["mig"], 1, seed=0)
-    learned, _ = assessment.assess(tested, ["haar"], ["mig"], 1, seed=0)
+    frame = assess(stretched, ["pca", "ica"], 1, seed=0).table
+    learned = assess(tested, ["haar"], 1, seed=0).table
     for value in frame["observed"]:
         assert value == pytest.approx(learned["observed"].item(), abs=0.05)
 
 
 def test_a_family_draws_the_same_bases_whichever_others_are_asked_for():
     tested = aligned(np.random.default_rng(5))
-    alone, _ = assessment.assess(tested, ["haar"], ["mig"], 50, seed=7)
-    together, _ = assessment.assess(tested, ["haar_active", "haar"], ["mig"], 50, seed=7)
+    alone = assess(tested, ["haar"], 50, seed=7).table
+    together = assess(tested, ["haar_active", "haar"], 50, seed=7).table
     theirs = together[together["family"] == "haar"].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, theirs)
 
@@ -104,7 +109,7 @@ def test_one_active_latent_leaves_nothing_to_rotate():
     tested = aligned(np.random.default_rng(6))
     tested.latents[:, 1:] *= 1e-3
     with pytest.raises(InputError, match="1 of 4 latents"):
-        assessment.assess(tested, ["haar_active"], ["mig"], 10, seed=0)
+        assess(tested, ["haar_active"], 10)
 
 
 def test_active_latents_follow_the_marginal_kl():
@@ -120,7 +125,7 @@ def test_active_latents_follow_the_marginal_kl():
 def test_the_api_gives_the_programs_numbers():
     tested = aligned(np.random.default_rng(8))
     frame = assess_basis(tested.latents, tested.factors, num_bases=99, seed=3)
-    expected, _ = assessment.assess(tested, ["haar_active", "haar"], ["mig"], 99, seed=3)
+    expected = assess(tested, ["haar_active", "haar"], 99, seed=3).table
     pd.testing.assert_frame_equal(frame, expected)
 
 

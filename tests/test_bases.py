@@ -7,7 +7,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reproduce import assessment, bases, choices
+from reproduce import bases, choices, scoring
 
 
 @pytest.mark.parametrize("draw", [bases.haar, bases.signed_permutation])
@@ -76,4 +76,4 @@ def test_a_geodesic_to_a_pair_of_flipped_axes_turns_by_pi():
 
 def test_every_name_that_a_flag_may_choose_stands_for_something():
     assert tuple(bases.FAMILIES) == choices.FAMILIES
-    assert tuple(assessment.METRICS) == choices.METRICS
+    assert tuple(scoring.METRICS) == choices.METRICS

@@ -33,9 +33,9 @@ def plant(folder, seed, posterior, is_aligned, collapsed=False, beta=4.0):
     write_text(run.training_file, "step,loss,reconstruction,kl,beta\n100,30,20,2.5,4\n")
     representation.save(run.representation_file, tested)
     families = [f for f in FAMILIES if not (collapsed and bases.FAMILIES[f].needs_active)]
-    frame, nulls = assessment.assess(tested, families, ["mig"], 99, seed)
-    write_text(run.basis_test_file, frame.to_csv(index=False))
-    save_npz(run.path / "null.npz", nulls)
+    found = assessment.assess(tested, assessment.Plan(families, ["mig"], 99, seed=seed))
+    write_text(run.basis_test_file, found.table.to_csv(index=False))
+    save_npz(run.path / "null.npz", found.nulls)
     return run
 
 

@@ -1,0 +1,215 @@
+"""Every metric by name: of a representation as it is, and of its latents in many bases at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Literal
+
+import numpy as np
+import threadpoolctl
+
+from reproduce.metrics import dci as dci_module
+from reproduce.metrics.beta_vae_score import beta_vae_score
+from reproduce.metrics.correlation import (
+    gaussian_total_correlation,
+    gaussian_wasserstein_correlation,
+)
+from reproduce.metrics.factor_vae_score import (
+    factor_vae_score_from_covariances,
+    group_covariances,
+)
+from reproduce.metrics.information import InformationEngine, entropies
+from reproduce.metrics.irs import irs
+from reproduce.metrics.mig import mig
+from reproduce.metrics.mig_sup import mig_sup
+from reproduce.metrics.modularity import explicitness, modularity
+from reproduce.metrics.sap import sap, sap_continuous_from_covariance
+from reproduce.points import Points
+
+_NUM_GROUPS = {"num_train": 10_000, "num_eval": 5_000}
+
+Scores = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A metric as the programs see it.
+
+    Attributes:
+        source: What it is a function of: `information`, `covariance` and `groups` (of rows that
+            share a factor's value) are computed for many bases at once; `fit` needs its own fit
+            for every basis.
+        columns: What its rows are called; a test of bases uses them all.
+        sign: 1 where higher is better, -1 where lower is.
+        invariant: Columns that no rotation changes but by regularisation; they get no p-value.
+        fit: For the source `fit`: (points, seed) to the columns' values.
+    """
+
+    source: Literal["information", "covariance", "groups", "fit"]
+    columns: tuple[str, ...]
+    sign: int = 1
+    invariant: tuple[str, ...] = ()
+    fit: Callable[[Points, int], tuple[float, ...]] | None = None
+
+
+def _dci(points: Points, seed: int) -> tuple[float, ...]:
+    found = dci_module.dci(*points.split(seed), seed=seed)
+    return found.disentanglement, found.completeness, found.informativeness
+
+
+def _dci_linear(points: Points, seed: int) -> tuple[float, ...]:
+    found = dci_module.dci_linear(*points.split(seed), seed=seed)
+    return found.disentanglement, found.completeness, found.informativeness
+
+
+def _columns(prefix: str) -> tuple[str, ...]:
+    return tuple(
+        f"{prefix}_{part}" for part in ("disentanglement", "completeness", "informativeness")
+    )
+
+
+METRICS: dict[str, Metric] = {
+    "mig": Metric("information", ("mig",)),
+    "mig_sup": Metric("information", ("mig_sup",)),
+    "modularity": Metric("information", ("modularity",)),
+    "sap_continuous": Metric("covariance", ("sap_continuous",)),
+    "gaussian_total_correlation": Metric("covariance", ("gaussian_total_correlation",), -1),
+    "gaussian_wasserstein_correlation": Metric(
+        "covariance", ("gaussian_wasserstein_correlation",), -1
+    ),
+    "factor_vae": Metric("groups", ("factor_vae",)),
+    "beta_vae": Metric(
+        "fit",
+        ("beta_vae",),
+        fit=lambda points, seed: (beta_vae_score(points.latents, points.factors, seed=seed),),
+    ),
+    "irs": Metric("fit", ("irs",), fit=lambda points, seed: (irs(points.latents, points.factors),)),
+    "sap": Metric("fit", ("sap",), fit=lambda points, seed: (sap(*points.split(seed)),)),
+    "explicitness": Metric(
+        "fit",
+        ("explicitness",),
+        invariant=("explicitness",),
+        fit=lambda points, seed: (explicitness(*points.split(seed))[1],),
+    ),
+    "dci": Metric("fit", _columns("dci"), fit=_dci),
+    "dci_linear": Metric(
+        "fit",
+        _columns("dci_linear"),
+        invariant=("dci_linear_informativeness",),
+        fit=_dci_linear,
+    ),
+}
+
+
+def sign_of(column: str) -> int:
+    """1 where a higher value of a column is better, -1 where a lower one is."""
+    return next(metric.sign for metric in METRICS.values() if column in metric.columns)
+
+
+def is_invariant(column: str) -> bool:
+    """Whether no rotation changes a column, but by regularisation."""
+    return any(column in metric.invariant for metric in METRICS.values())
+
+
+class BasisScorer:
+    """The metrics of the same points in many bases; built once, called on batches.
+
+    Its memory does not grow with the number of bases.
+    """
+
+    def __init__(self, points: Points, metrics: Sequence[str], seed: int) -> None:
+        """Computes what the metrics need whatever the basis.
+
+        Args:
+            points: What is scored.
+            metrics: Keys of `METRICS`.
+            seed: Of splits, groups of rows and fits: the same in every basis.
+        """
+        self._points, self._seed = points, seed
+        self._closed = [name for name in metrics if METRICS[name].source != "fit"]
+        self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
+        sources = {METRICS[name].source for name in self._closed}
+        if "information" in sources:
+            self._engine = InformationEngine(points.latents, points.factors)
+            self.factor_entropies = entropies(points.factors)
+        if "covariance" in sources:
+            d = points.latents.shape[1]
+            covariance = np.cov(np.hstack([points.latents, points.factors]), rowvar=False)
+            self._covariance, self._cross = covariance[:d, :d], covariance[:d, d:]
+            self._factor_variances = np.diagonal(covariance)[d:]
+        if "groups" in sources:
+            rng = np.random.default_rng(seed)
+            self._groups = group_covariances(points.latents, points.factors, rng, **_NUM_GROUPS)
+
+    def information(self, bases: np.ndarray) -> np.ndarray:
+        """Mutual information in each basis, as `InformationEngine` gives it."""
+        return self._engine(bases)
+
+    def closed_forms(self, bases: np.ndarray) -> Scores:
+        """The metrics that need no fit, by column: float64 [b], for bases float [b, d, m]."""
+        scores: Scores = {}
+        sources = {METRICS[name].source for name in self._closed}
+        if "information" in sources:
+            information = self._engine(bases)
+        if "covariance" in sources:
+            turned = np.swapaxes(bases, 1, 2) @ self._covariance @ bases
+        for name in self._closed:
+            if name == "mig":
+                scores[name] = mig(information, self.factor_entropies)
+            elif name == "mig_sup":
+                scores[name] = mig_sup(information, self.factor_entropies)
+            elif name == "modularity":
+                scores[name] = modularity(information)
+            elif name == "sap_continuous":
+                cross = np.swapaxes(bases, 1, 2) @ self._cross
+                scores[name] = sap_continuous_from_covariance(turned, cross, self._factor_variances)
+            elif name == "gaussian_total_correlation":
+                scores[name] = gaussian_total_correlation(turned)
+            elif name == "gaussian_wasserstein_correlation":
+                scores[name] = gaussian_wasserstein_correlation(turned)
+            else:
+                whole, groups, group_factors = self._groups
+                scores[name] = factor_vae_score_from_covariances(
+                    whole, groups, group_factors, _NUM_GROUPS["num_train"], bases
+                )
+        return scores
+
+    def fits(self, bases: np.ndarray, workers: int = 1) -> Iterator[dict[str, float]]:
+        """The metrics that need a fit, by column, basis after basis.
+
+        Args:
+            bases: float [b, d, m].
+            workers: Processes over which the bases are spread; the values do not depend on it.
+        """
+        if not self._fitted:
+            return
+        jobs = [(self._points, self._fitted, self._seed, basis) for basis in bases]
+        if workers == 1 or len(jobs) == 1:
+            yield from map(_fit, jobs)
+            return
+        with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
+            yield from pool.map(_fit, jobs)
+
+
+def _fit(job: tuple[Points, list[str], int, np.ndarray]) -> dict[str, float]:
+    points, names, seed, basis = job
+    scores: dict[str, float] = {}
+    rotated = points.mapped(lambda latents: latents @ basis)
+    with threadpoolctl.threadpool_limits(1):
+        for name in names:
+            metric = METRICS[name]
+            assert metric.fit is not None
+            scores |= dict(zip(metric.columns, metric.fit(rotated, seed), strict=True))
+    return scores
+
+
+def score(points: Points, metrics: Sequence[str], seed: int) -> dict[str, float]:
+    """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
+    scorer = BasisScorer(points, metrics, seed)
+    identity = np.eye(points.latents.shape[1])[None]
+    scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
+    for fitted in scorer.fits(identity):
+        scores |= fitted
+    return {column: scores[column] for name in metrics for column in METRICS[name].columns}
