@@ -64,7 +64,8 @@ class Plan:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        choices.check(self.families, self.metrics)
+        choices.check_families(self.families)
+        choices.check_metrics(self.metrics)
 
     def total(self) -> int:
         """How many bases are evaluated, for a progress bar: fits count by themselves."""

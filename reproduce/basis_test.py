@@ -41,7 +41,8 @@ def main() -> None:
     if not _REPRESENTATION.value:
         raise InputError("--representation is missing; give a representation.npz")
     families, metrics = _FAMILIES.value, _METRICS.value
-    choices.check(families, metrics)
+    choices.check_families(families)
+    choices.check_metrics(metrics)
 
     import tqdm
 

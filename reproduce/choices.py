@@ -46,15 +46,19 @@ METRICS = (
 )
 
 
-def check(families: Sequence[str], metrics: Sequence[str]) -> None:
-    """Checks the names of families and metrics.
+def check_families(names: Sequence[str]) -> None:
+    """Raises InputError if a family is unknown, or none is given."""
+    _check("family", names, FAMILIES)
 
-    Raises:
-        InputError: If one is unknown, or none is given.
-    """
-    for what, names, known in (("family", families, FAMILIES), ("metric", metrics, METRICS)):
-        if not names:
-            raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
-        for name in names:
-            if name not in known:
-                raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")
+
+def check_metrics(names: Sequence[str]) -> None:
+    """Raises InputError if a metric is unknown, or none is given."""
+    _check("metric", names, METRICS)
+
+
+def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    if not names:
+        raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")
