@@ -20,7 +20,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduce import significance, verdicts
+from reproduce import verdicts
 from reproduce.verdicts import SeedResult
 
 LEARNED = "#D55E00"
@@ -88,7 +88,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
                 _null_panel(axis, result, family, metric, edges)
             row[0].set_ylabel(_wrap(verdicts.name(arm)), fontsize=8)
         for axis in axes[-1]:
-            axis.set_xlabel(metric.upper())
+            axis.set_xlabel(verdicts.title(metric))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
@@ -121,10 +121,10 @@ def _null_panel(
                 linestyle="none",
                 zorder=5,
             )
-    note = f"p = {significance.p_value(observed, null):.2g}"
-    if f"{family}/{metric}" not in result.nulls:
+    note = f"p = {result.p_value(family, metric):.2g}"
+    if not result.is_tested(family, metric):
         note = "fewer than two active latents"
-    axis.set_title(f"seed {result.config.seed}: {note}", loc="left")
+    axis.set_title(f"seed {result.seed}: {note}" if result.run else note, loc="left")
     axis.set_xlim(edges[0], edges[-1])
     axis.set_yticks([])
 
@@ -158,16 +158,17 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
                     color=LEARNED,
                     marker="o",
                     markersize=3.5,
-                    label=f"seed {result.config.seed}",
+                    label=f"seed {result.seed}" if result.run else None,
                 )
                 top = max(top, (mean + sd).max())
             axis.set_title(verdicts.name(arm), loc="left")
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
-            axis.legend(frameon=False)
+            if seeds and seeds[0].run:
+                axis.legend(frameon=False)
         for axis in axes[0]:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
-        axes[0, 0].set_ylabel(f"{metric.upper()}, mean and SD over paths")
+        axes[0, 0].set_ylabel(f"{verdicts.title(metric)}, mean and SD over paths")
     return figure
 
 
@@ -178,14 +179,11 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
         figure, axes = _grid(1, 1, 1.0 + 0.55 * len(arms))
         axis = axes[0, 0]
         for place, seeds in enumerate(arms.values()):
-            z = [
-                significance.z_score(s.observed("haar", metric), s.null("haar", metric))
-                for s in seeds
-            ]
+            z = [result.z_score("haar", metric) for result in seeds]
             axis.plot(z, np.full(len(z), place), "o", color=LEARNED, markersize=8, alpha=0.85)
             for value, result in zip(z, seeds, strict=True):
                 axis.annotate(
-                    str(result.config.seed),
+                    str(result.seed),
                     (value, place),
                     xytext=(0, 8),
                     textcoords="offset points",
@@ -198,8 +196,8 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
         axis.set_yticks(range(len(arms)), [_wrap(verdicts.name(arm)) for arm in arms])
         axis.set_ylim(len(arms) - 0.4, -0.7)
         axis.set_xlabel(
-            f"{metric.upper()} of the learned basis, in standard deviations from the mean of "
-            "random bases of all latents\n(a dot for each seed; the bar is their mean)"
+            f"{verdicts.title(metric)} of the learned basis, in standard deviations from the mean "
+            "of random bases of all latents\n(a dot for each seed; the bar is their mean)"
         )
     return figure
 
@@ -211,8 +209,9 @@ def training_curves(results: Sequence[SeedResult]) -> Figure:
         seen = set()
         for index, (arm, seeds) in enumerate(_arms(results).items()):
             for result in seeds:
+                assert result.run is not None
                 frame = pd.read_csv(result.run.training_file)
-                images = frame["step"] * result.config.recipe.batch_size / 1000
+                images = frame["step"] * result.run.read_config().recipe.batch_size / 1000
                 for axis, column in zip(axes[0], ("reconstruction", "kl"), strict=True):
                     axis.plot(
                         images,

@@ -6,48 +6,52 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
 
-from data.files import InputError, load_npz
-from reproduce import bases, figures, representation, significance, traversals, verdicts
+from data.files import load_npz
+from reproduce import bases, figures, traversals, verdicts
 from reproduce.assessment import CONTROL_TOLERANCE, control_drifts
-from reproduce.runs import flatten
+from reproduce.runs import RunDirectory, flatten
 from reproduce.verdicts import SeedResult
 
 
 def render(
-    results: Sequence[SeedResult], verdict_file: Path, profile: str | None, summary: str | None
+    results: Sequence[SeedResult],
+    table: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    profile: str | None = None,
+    summary: str | None = None,
 ) -> str:
     """The whole page as HTML that needs no other file.
 
     Args:
         results: Every seed's result.
-        verdict_file: verdict.csv; contrast.csv lies beside it.
+        table: Their verdicts, as `verdicts.judge` gives them.
+        contrasts: The contrasts between arms, with them.
         profile: The main job's profile, if it is one.
         summary: The profile's, in words.
 
     Raises:
         InputError: If a file is missing or damaged.
     """
-    results = sorted(results, key=lambda result: (result.arm, result.config.seed))
-    tables = [_read_csv(verdict_file), _read_csv(verdict_file.with_name("contrast.csv"))]
+    results = sorted(results, key=lambda result: (result.arm, result.seed))
+    trained = [result for result in results if result.run is not None]
     sections = []
     for metric in verdicts.metrics_of(results):
         dose = figures.dose_response(results, metric)
         sections.append(
             {
-                "name": metric.upper(),
+                "name": verdicts.title(metric),
                 "haar": figures.to_svg(figures.null_histograms(results, "haar", metric)),
                 "haar_active": figures.to_svg(
                     figures.null_histograms(results, "haar_active", metric)
                 ),
                 "dose": figures.to_svg(dose) if dose else None,
-                "effects": figures.to_svg(figures.effects(results, metric)),
+                "effects": figures.to_svg(figures.effects(results, metric)) if trained else None,
             }
         )
     environment = jinja2.Environment(
@@ -60,41 +64,34 @@ def render(
     return environment.get_template("report.html.j2").render(
         profile=profile,
         summary=summary,
-        verdicts=tables[0].to_dict("records"),
-        contrasts=tables[1].to_dict("records"),
+        primary=verdicts.metrics_of(results)[0],
+        verdicts=table.to_dict("records"),
+        contrasts=contrasts.to_dict("records"),
         num_primary=verdicts.NUM_PRIMARY,
         name=verdicts.name,
         dataset=_describe_dataset(results[0]),
         sections=sections,
         seeds=[_seed_row(result) for result in results],
-        strips=[_strips(result) for result in results],
+        strips=[_strips(result, result.run) for result in trained if result.run],
         energy=traversals.ENERGY_SHARE,
-        curves=figures.to_svg(figures.training_curves(results)),
+        curves=figures.to_svg(figures.training_curves(trained)) if trained else None,
         num_bases=", ".join(_null_sizes(results)),
         families={name: family.summary for name, family in bases.FAMILIES.items()},
-        settings=_settings(results),
-        environments=_environments(results),
+        settings=_settings(trained),
+        environments=_environments(trained),
         version=metadata.version("axisbias"),
         tolerance=CONTROL_TOLERANCE,
     )
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(file)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: missing or damaged ({error}); run reproduce.verdict") from error
-
-
 def _describe_dataset(result: SeedResult) -> dict[str, Any]:
-    encoded = representation.load(result.run.representation_file)
+    encoded = result.encoded
     factors = [
         f"{name} ({size})"
         for name, size in zip(encoded.factor_names, encoded.factor_sizes, strict=True)
     ]
     return {
-        "name": result.config.data_set,
-        "source": result.config.data_source,
+        "name": result.data_set,
         "factors": ", ".join(factors),
         "num_points": len(encoded.latents),
     }
@@ -104,51 +101,52 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
     """One line of the table of seeds."""
     row: dict[str, Any] = {
         "arm": verdicts.name(result.arm),
-        "seed": result.config.seed,
-        "active": result.active,
-        "reconstruction": result.training.get("reconstruction"),
-        "kl": result.training.get("kl"),
+        "seed": result.seed if result.run else None,
+        "active": len(result.encoded.active()),
+        "reconstruction": None,
+        "kl": None,
         "metrics": [],
     }
+    if result.run:
+        last = verdicts.read_table(result.run.training_file, ["step"]).iloc[-1]
+        row |= {term: last.get(term) for term in ("reconstruction", "kl")}
     drifts = control_drifts(result.frame, result.nulls)
     for metric in verdicts.metrics_of([result]):
         tests = {}
         for family in verdicts.NULLS:
-            observed, null = result.observed(family, metric), result.null(family, metric)
             tests[family] = {
-                "observed": observed,
-                "mean": null.mean(),
-                "z": significance.z_score(observed, null),
-                "p": significance.p_value(observed, null),
-                "tested": f"{family}/{metric}" in result.nulls,
+                "observed": result.observed(family, metric),
+                "mean": result.null(family, metric).mean(),
+                "p": result.p_value(family, metric),
+                "tested": result.is_tested(family, metric),
             }
-        references = {name: result.row(name, metric) for name in ("pca", "ica")}
+        references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
         row["metrics"].append(
             {
-                "name": metric.upper(),
+                "name": verdicts.title(metric),
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
+                "rho": references["supervised"] and references["supervised"]["rho"],
                 "drift": drifts.get(metric),
             }
         )
     return row
 
 
-def _strips(result: SeedResult) -> dict[str, Any]:
+def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     """One seed's traversals as a picture."""
-    arrays = load_npz(result.run.traversals_file, ["learned/frames"])
-    table = _read_csv(result.run.path / "traversals.csv")
+    arrays = load_npz(run.traversals_file, ["learned/frames"])
+    table = verdicts.read_table(run.path / "traversals.csv", ["basis", "axis", "step", "dead"])
     strips = {
         key.removesuffix("/frames"): value
         for key, value in arrays.items()
         if key.endswith("/frames")
     }
-    kl = representation.load(result.run.representation_file).marginal_kl()
-    picture = figures.to_png(figures.traversals(strips, table, kl))
+    picture = figures.to_png(figures.traversals(strips, table, result.encoded.marginal_kl()))
     dead = table.groupby("basis")["dead"].sum()
     return {
         "arm": verdicts.name(result.arm),
-        "seed": result.config.seed,
+        "seed": result.seed,
         "png": base64.b64encode(picture).decode(),
         "dead_learned": int(dead.get("learned", 0)),
         "dead_random": int(dead.get("random_0", 0)),
@@ -167,14 +165,16 @@ def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
     """Every setting, a column for each arm, with the seeds' union where they differ."""
     arms: dict[str, list[dict[str, Any]]] = {}
     for result in results:
-        config = flatten(json.loads(result.config.to_json()))
+        assert result.run is not None
+        config = flatten(json.loads(result.run.read_config().to_json()))
         arms.setdefault(verdicts.name(result.arm), []).append(config)
-    keys = [key for key in next(iter(arms.values()))[0] if key != "data_file"]
+    configs = [config for configs in arms.values() for config in configs]
+    keys = [key for key in (configs[0] if configs else {}) if key != "data_file"]
     rows = {}
     for key in keys:
         cells = []
-        for configs in arms.values():
-            values = dict.fromkeys(_plain(config.get(key)) for config in configs)
+        for own in arms.values():
+            values = dict.fromkeys(_plain(config.get(key)) for config in own)
             cells.append(", ".join(values))
         rows[key] = cells
     return {"arms": list(arms), "rows": rows}
@@ -184,7 +184,7 @@ def _environments(results: Sequence[SeedResult]) -> dict[str, str]:
     """The versions the runs were made with; several where they differ."""
     merged: dict[str, dict[str, None]] = {}
     for result in results:
-        if result.run.environment_file.exists():
+        if result.run and result.run.environment_file.exists():
             for key, value in json.loads(result.run.environment_file.read_text()).items():
                 merged.setdefault(key, {})[_plain(value)] = None
     return {key: ", ".join(values) for key, values in merged.items()}

@@ -1,7 +1,10 @@
-"""Writes report.html: one self-contained page from result files alone.
+"""Writes report.html, one self-contained page, from result files alone.
 
-Example:
+Of trained runs, with their verdict; or of somebody's own representations with their basis tests.
+
+Examples:
     python -m reproduce.report --runs=results/quick/runs --verdict=results/quick/verdict.csv
+    python -m reproduce.report --representation=mine.npz --basis_test=basis_test.csv
 """
 
 from __future__ import annotations
@@ -16,16 +19,22 @@ from reproduce.profiles import PROFILES
 
 _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of them.")
 _VERDICT = flags.DEFINE_string("verdict", None, "verdict.csv, with contrast.csv beside it.")
+_REPRESENTATION = flags.DEFINE_list("representation", [], "Somebody's own representations.")
+_BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of these.")
 _PROFILE = flags.DEFINE_string("profile", None, "The main job's profile, to be named on the page.")
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The page.")
 
 
 def main() -> None:
     """Reads, draws, writes."""
-    if not _RUNS.value:
-        raise InputError("--runs is missing; give tested run directories")
-    if not _VERDICT.value:
+    if bool(_RUNS.value) == bool(_REPRESENTATION.value):
+        raise InputError(
+            "give either --runs, trained run directories, or --representation, files of your own"
+        )
+    if _RUNS.value and not _VERDICT.value:
         raise InputError("--verdict is missing; give the verdict.csv of reproduce.verdict")
+    if _REPRESENTATION.value and not _BASIS_TEST.value:
+        raise InputError("--basis_test is missing; give the basis_test.csv of each representation")
     if _PROFILE.value is not None:
         program.require_choice(_PROFILE.value, PROFILES, "profile")
 
@@ -33,11 +42,15 @@ def main() -> None:
     from reproduce import page, verdicts
     from reproduce.runs import find_runs
 
-    results = verdicts.read_results(find_runs(_RUNS.value))
+    if _RUNS.value:
+        results = verdicts.read_results(find_runs(_RUNS.value))
+        table, contrasts = verdicts.read_verdicts(Path(_VERDICT.value))
+    else:
+        files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
+        results = verdicts.read_representations(list(files), list(tests))
+        table, contrasts = verdicts.judge(results, seed=0)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
-    write_text(
-        Path(_OUTPUT.value), page.render(results, Path(_VERDICT.value), _PROFILE.value, summary)
-    )
+    write_text(Path(_OUTPUT.value), page.render(results, table, contrasts, _PROFILE.value, summary))
     print(_OUTPUT.value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ import pandas as pd
 from data.files import InputError, load_npz
 from reproduce import representation, significance
 from reproduce.assessment import COLUMNS
-from reproduce.runs import RunConfig, RunDirectory, flatten
+from reproduce.representation import Representation
+from reproduce.runs import RunDirectory, flatten
+from reproduce.scoring import sign_of
 
 ALPHA = 0.05
 NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as p = 1
@@ -41,22 +44,22 @@ class SeedResult:
     """One trained seed's basis test: the unit of evidence.
 
     Attributes:
-        run: Where it comes from.
-        config: Its settings.
         arm: The model with its posterior and whatever else tells arms apart.
+        data_set: What it was trained on; empty for somebody's own representation.
+        seed: Of the training.
+        encoded: The representation that was tested.
         frame: basis_test.csv.
         nulls: The draws by "family/metric".
-        active: How many latents are active.
-        training: The last row of training.csv, by column.
+        run: Where it was trained; None for somebody's own representation.
     """
 
-    run: RunDirectory
-    config: RunConfig
     arm: str
+    data_set: str
+    seed: int
+    encoded: Representation
     frame: pd.DataFrame
     nulls: dict[str, np.ndarray]
-    active: int
-    training: dict[str, float]
+    run: RunDirectory | None = None
 
     def row(self, family: str, metric: str) -> dict[str, float] | None:
         """The first row of a family and metric in the basis test, or None."""
@@ -79,6 +82,22 @@ class SeedResult:
             draws = np.full_like(self.nulls[f"haar/{metric}"], self.observed(family, metric))
         return draws
 
+    def is_tested(self, family: str, metric: str) -> bool:
+        """Whether there are draws of the family; there are none where the model has collapsed."""
+        return f"{family}/{metric}" in self.nulls
+
+    def p_value(self, family: str, metric: str) -> float:
+        """The share of random bases that do at least as well, as `significance.p_value`."""
+        sign = sign_of(metric)
+        observed, null = self.observed(family, metric), self.null(family, metric)
+        return significance.p_value(sign * observed, sign * null)
+
+    def z_score(self, family: str, metric: str) -> float:
+        """The effect over random bases, positive where the learned basis does better."""
+        sign = sign_of(metric)
+        observed, null = self.observed(family, metric), self.null(family, metric)
+        return significance.z_score(sign * observed, sign * null)
+
 
 def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
     """Reads tested runs. Those of one model with equal settings are one arm.
@@ -93,31 +112,68 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         peers = [s for c, s in zip(configs, settings, strict=True) if c.arm == config.arm]
         varied = [key for key in own if any(peer.get(key) != own[key] for peer in peers)]
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
-        results.append(_read_result(run, config, arm))
+        read_table(run.training_file, ["step"])
+        encoded = representation.load(run.representation_file)
+        frame, nulls = _read_test(run.basis_test_file)
+        results.append(SeedResult(arm, config.data_set, config.seed, encoded, frame, nulls, run))
     return results
 
 
-def _read_result(run: RunDirectory, config: RunConfig, arm: str) -> SeedResult:
-    nulls = load_npz(run.path / "null.npz", ["haar/mig"])
-    frames = []
-    for file, columns in ((run.basis_test_file, list(COLUMNS)), (run.training_file, ["step"])):
-        try:
-            frame = pd.read_csv(file)
-            if not set(columns) <= set(frame.columns) or frame.empty:
-                raise ValueError(f"expected rows with the columns {', '.join(columns)}")
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file}: missing or damaged ({error}); make it anew") from error
-        frames.append(frame)
-    encoded = representation.load(run.representation_file)
-    return SeedResult(
-        run,
-        config,
-        arm,
-        frames[0],
-        nulls,
-        len(encoded.active()),
-        {str(key): value for key, value in frames[1].iloc[-1].items()},
-    )
+def read_representations(files: Sequence[Path], tests: Sequence[Path]) -> list[SeedResult]:
+    """Reads somebody's own representations with their basis tests; each is judged by itself.
+
+    Args:
+        files: Each a representation.npz.
+        tests: The basis_test.csv of each, with its null.npz beside it.
+
+    Raises:
+        InputError: If a file is missing or damaged, or the numbers of files differ.
+    """
+    if len(files) != len(tests):
+        raise InputError(
+            f"{len(files)} representations and {len(tests)} basis tests; give one test for each"
+        )
+    results = []
+    for file, test in zip(files, tests, strict=True):
+        encoded = representation.load(file)
+        results.append(SeedResult(file.stem, "", 0, encoded, *_read_test(test)))
+    return results
+
+
+def read_verdicts(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Reads a verdict.csv and the contrast.csv beside it, which may have no row.
+
+    Raises:
+        InputError: If one is missing or damaged.
+    """
+    table = read_table(file, ["model", "sentence", "holm_p"])
+    contrasts = read_table(file.with_name("contrast.csv"), CONTRAST_COLUMNS, min_rows=0)
+    return table, contrasts
+
+
+def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.DataFrame:
+    """Reads a result table.
+
+    Raises:
+        InputError: If it is missing, damaged, or lacks one of the columns or rows.
+    """
+    try:
+        frame = pd.read_csv(file)
+        if not set(columns) <= set(frame.columns) or len(frame) < min_rows:
+            raise ValueError(f"expected rows with the columns {', '.join(columns)}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: missing or damaged ({error}); make it anew") from error
+    return frame
+
+
+def _read_test(file: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """A basis_test.csv with the draws in null.npz beside it."""
+    frame = read_table(file, COLUMNS)
+    null_file = file.with_name("null.npz")
+    nulls = load_npz(null_file)
+    if not any(key.startswith("haar/") for key in nulls):
+        raise InputError(f"{null_file}: no draws of the family haar; name it in --families")
+    return frame, nulls
 
 
 def name(arm: str) -> str:
@@ -126,10 +182,18 @@ def name(arm: str) -> str:
     return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
 
 
+def title(metric: str) -> str:
+    """A metric as the report writes it: mig is MIG, factor_vae is factor VAE."""
+    acronyms = {"mig", "sap", "irs", "dci", "vae"}
+    return " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
+
+
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:
-    """The metrics that every seed's test has."""
-    common = set.intersection(*(set(result.frame["metric"]) for result in results))
-    return [metric for metric in results[0].frame["metric"].unique() if metric in common]
+    """The metrics by which every seed was tested; those that no rotation changes are none."""
+    tested = [
+        result.frame.loc[result.frame["p_value"].notna(), "metric"].unique() for result in results
+    ]
+    return [metric for metric in tested[0] if all(metric in other for other in tested)]
 
 
 def judge(
@@ -152,9 +216,9 @@ def judge(
     verdicts, contrasts = [], []
     groups: dict[tuple[str, str], list[SeedResult]] = {}
     for result in results:
-        groups.setdefault((result.arm, result.config.data_set), []).append(result)
+        groups.setdefault((result.arm, result.data_set), []).append(result)
     for (arm, dataset), seeds in groups.items():
-        numbers = [result.config.seed for result in seeds]
+        numbers = [result.seed for result in seeds]
         if len(set(numbers)) < len(numbers):
             raise InputError(
                 f"seed {max(numbers, key=numbers.count)} of {arm} on {dataset} is given twice; "
@@ -198,8 +262,8 @@ def _judge_arm(
         "data_set": dataset,
         "metric": metric,
         "num_seeds": len(seeds),
-        "seeds": " ".join(str(result.config.seed) for result in seeds),
-        "collapsed": sum(result.active < 2 for result in seeds),
+        "seeds": " ".join(str(result.seed) for result in seeds),
+        "collapsed": sum(len(result.encoded.active()) < 2 for result in seeds),
     }
     special = True
     special_seeds = np.full(len(seeds), True)
@@ -207,19 +271,16 @@ def _judge_arm(
         observed = float(np.mean([result.observed(family, metric) for result in seeds]))
         rng = np.random.default_rng([seed, index])
         null = significance.joint_null([result.null(family, metric) for result in seeds], rng)
-        p = significance.p_value(observed, null)
-        special_seeds &= [
-            significance.p_value(result.observed(family, metric), result.null(family, metric))
-            <= alpha
-            for result in seeds
-        ]
+        sign = sign_of(metric)
+        p = significance.p_value(sign * observed, sign * null)
+        special_seeds &= [result.p_value(family, metric) <= alpha for result in seeds]
         row |= {
             f"{family}_observed": observed,
             f"{family}_null_mean": null.mean(),
             f"{family}_null_sd": null.std(ddof=1),
-            f"{family}_z": significance.z_score(observed, null),
+            f"{family}_z": significance.z_score(sign * observed, sign * null),
             f"{family}_p": p,
-            f"{family}_detectable": significance.smallest_detectable(null, alpha),
+            f"{family}_detectable": sign * significance.smallest_detectable(sign * null, alpha),
         }
         special &= p <= alpha
     row |= {"alpha": alpha, "special": special, "special_seeds": int(special_seeds.sum())}
@@ -229,8 +290,8 @@ def _judge_arm(
 
 def verdict_sentence(row: dict[str, object]) -> str:
     """One arm's verdict in words that say no more than its numbers."""
-    metric, seeds = str(row["metric"]).upper(), int(str(row["num_seeds"]))
-    count = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    metric, seeds = title(str(row["metric"])), int(str(row["num_seeds"]))
+    count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] else ""
     parts = [
         f"{metric} {row['haar_observed']:.3f} against a mean of {row['haar_null_mean']:.3f} in "
         f"random bases of all latents (z = {_signed(row['haar_z'])}, p = {row['haar_p']:.2g})",
@@ -240,7 +301,10 @@ def verdict_sentence(row: dict[str, object]) -> str:
     ]
     if row["special"]:
         claim = "the learned axes match the chosen factors better than random axes do"
-        end = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
+        if sign_of(str(row["metric"])) < 0:
+            claim = "the learned axes are less correlated than random axes are"
+        alone = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
+        end = alone if seeds > 1 else ""
     else:
         claim = "the learned axes are not told apart from random axes"
         end = (
@@ -251,7 +315,7 @@ def verdict_sentence(row: dict[str, object]) -> str:
     if collapsed:
         plural = "s have" if collapsed > 1 else " has"
         end += f". {collapsed} seed{plural} fewer than two active latents"
-    return f"{name(str(row['model']))}, {count}: {claim}: {'; '.join(parts)}{end}."
+    return f"{name(str(row['model']))}{count}: {claim}: {'; '.join(parts)}{end}."
 
 
 def _signed(z: object) -> str:
@@ -268,13 +332,7 @@ def _contrast(
     metric: str,
     seed: int,
 ) -> dict[str, object]:
-    effects = [
-        [
-            significance.z_score(result.observed("haar", metric), result.null("haar", metric))
-            for result in group
-        ]
-        for group in (seeds, others)
-    ]
+    effects = [[result.z_score("haar", metric) for result in group] for group in (seeds, others)]
     rng = np.random.default_rng([seed, len(NULLS)])
     p, floor = significance.permutation_contrast(effects[0], effects[1], rng)
     means = [float(np.mean(effect)) for effect in effects]

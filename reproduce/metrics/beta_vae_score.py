@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from reproduce.metrics.factor_vae_score import RowsByValue
+from reproduce.metrics.modularity import undisturbed
 
 _CHUNK_NUMBERS = 2**21  # so many float64 (16 MiB) are worked on at once
 
@@ -61,8 +59,7 @@ def beta_vae_score(
         first = rng.integers(len(latents), size=(len(chosen), batch_size))
         second = by_value.draw(first, chosen, rng)
         points[start : start + step] = np.abs(latents[first] - latents[second]).mean(axis=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with undisturbed():
         model = LogisticRegression(random_state=np.random.RandomState(seed))
         model.fit(points[:num_train], labels[:num_train])
     return float(model.score(points[num_train:], labels[num_train:]))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from reproduce.metrics.modularity import standardise
+from reproduce.metrics.modularity import standardise, undisturbed
 
 NUM_FEATURES = (1, 4, 16, 64, 256)
 _LEAST_GAIN = 0.01
@@ -95,7 +93,9 @@ def dci_es(
             if len(values) == 1 or not known.any():
                 continue
             for t, m in enumerate(num_features):
-                probabilities = _probe(features[:, :m], y, test_features[known, :m])
+                with undisturbed():
+                    model = LogisticRegression().fit(features[:, :m], y)
+                probabilities = model.predict_proba(test_features[known, :m])
                 likelihoods = probabilities[np.arange(len(labels)), labels]
                 losses[j, t] -= np.mean(np.log(np.maximum(likelihoods, 1e-12))) / num_draws
     capacities = np.log2(num_features)
@@ -139,10 +139,3 @@ def explicitness(losses: np.ndarray, baselines: np.ndarray, capacities: np.ndarr
     known = gain > _LEAST_GAIN * baselines[..., 0]
     triangle = (capacities[-1] - capacities[0]) * np.where(known, gain, 1) / 2
     return np.where(known, 1 - area / triangle, 0.0)
-
-
-def _probe(features: np.ndarray, labels: np.ndarray, test_features: np.ndarray) -> np.ndarray:
-    """Class probabilities float64 [n', c] of the test features by a logistic regression."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression().fit(features, labels).predict_proba(test_features)

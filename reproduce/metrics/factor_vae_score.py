@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+_CONSTANT_VARIANCE = 1e-12  # up to here a latent is constant, whatever the pruning threshold
 _CHUNK_NUMBERS = 2**21  # so many float64 (16 MiB) are worked on at once
 
 
@@ -28,8 +29,8 @@ def factor_vae_score(
     the most frequent factor's share (about 1 / k) by chance. A rotation that mixes aligned
     latents lowers it. Invariant under permutation and sign flip, and under positive scaling that
     moves no latent across the pruning threshold. Latents with a standard deviation below
-    `prune_threshold` are left out, so constant ones are; if none is left, as in a constant
-    representation, the score is 0.
+    `prune_threshold` are left out, constant ones (variance at most 1e-12) always; if none is
+    left, as in a constant representation, the score is 0.
 
     Rows are drawn with replacement: for a group a factor, a row whose value is held fixed, and
     rows that have it. Values that few rows have give groups of repeated rows; the score means
@@ -202,7 +203,8 @@ class RowsByValue:
 
 def _kept(variances: np.ndarray, prune_threshold: float) -> np.ndarray:
     """Which latents are not pruned: bool, of the shape of their variances."""
-    return (variances > 0) & (np.sqrt(np.maximum(variances, 0)) >= prune_threshold)
+    deviations = np.sqrt(np.maximum(variances, 0))
+    return (variances > _CONSTANT_VARIANCE) & (deviations >= prune_threshold)
 
 
 @numba.njit(cache=True, parallel=True)

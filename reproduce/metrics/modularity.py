@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import scipy.stats
+import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -67,8 +70,7 @@ def explicitness(
     for y_train, y_test in zip(factors_train.T, factors_test.T, strict=True):
         if np.all(y_train == y_train[0]):
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with undisturbed():
             model = LogisticRegression().fit(train, y_train)
         for split, (z, y) in enumerate([(train, y_train), (test, y_test)]):
             areas = _areas_under_roc(model.predict_proba(z), y[:, None] == model.classes_)
@@ -94,6 +96,17 @@ def standardise(
     varies = np.ptp(train, axis=0) > 0
     mean, scale = train.mean(axis=0), np.where(varies, train.std(axis=0), 1)
     return varies * (train - mean) / scale, varies * (test - mean) / scale
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """For linear fits: one BLAS thread, and no warning where the last iteration has to serve.
+
+    The fits are so small that further threads only wait for each other.
+    """
+    with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1, "blas"):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _areas_under_roc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
