@@ -39,7 +39,7 @@ reproduce-beta_vae: $(VENV)/.main  ## The same for beta-VAE and its control alon
 	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=beta_vae
 
 test: $(VENV)/.dev  ## Run every test.
-	$(RUN) -m pytest --numprocesses=auto
+	$(RUN) -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.dev  ## Check style and types.
 	$(RUN) -m ruff check .

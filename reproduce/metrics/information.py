@@ -12,7 +12,7 @@ import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: l
 import threadpoolctl
 
 NUM_BINS = 20
-_MERGED_CELLS = 1100  # factors are counted together up to so many cells, to stay in the cache
+_MERGED_CELLS = 200  # neighbouring factors are counted in one table of at most so many cells
 
 
 def discretise(latents: np.ndarray) -> np.ndarray:
