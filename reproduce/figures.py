@@ -45,7 +45,8 @@ _WIDTH = 9.0  # inches, a page's column
 def to_svg(figure: Figure) -> str:
     """A figure as an <svg> element; the same figure gives the same text."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with plt.rc_context(_STYLE):  # the salt, without which ids are random, is read on saving
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
