@@ -127,7 +127,8 @@ def assess(
         if family.role == "ceiling":
             rows += _ceiling(name, points, plan, rng)
             continue
-        test = _FamilyTest(name, points, plan, progress)
+        learned = family.learned(representation) if family.learned else None
+        test = _FamilyTest(name, points, learned, plan, progress)
         if family.fit is not None:
             rows += test.reference(family.fit(points.latents, plan.seed))
         elif family.role == "dose_response":
@@ -162,10 +163,17 @@ def _draw(
 class _FamilyTest:
     """One family's rows: the learned basis first, then whatever it is compared with."""
 
-    def __init__(self, name: str, points: Points, plan: Plan, progress: Progress) -> None:
+    def __init__(
+        self,
+        name: str,
+        points: Points,
+        learned: np.ndarray | None,
+        plan: Plan,
+        progress: Progress,
+    ) -> None:
         self._name, self._points, self._plan, self._progress = name, points, plan, progress
         self._scorer = BasisScorer(points, plan.metrics, plan.seed)
-        self._identity = np.eye(points.latents.shape[1])[None]
+        self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
 
     def _score(self, many: np.ndarray, num_fits: int) -> Scores:
         """Closed forms of all bases, and fits of the first `num_fits` of them, by column."""
@@ -189,7 +197,7 @@ class _FamilyTest:
         return {column: np.concatenate(values) for column, values in chunks.items()}
 
     def _observed(self) -> Scores:
-        scores = self._score(self._identity, 1)
+        scores = self._score(self._learned, 1)
         ordered = [column for name in self._plan.metrics for column in METRICS[name].columns]
         return {column: scores[column] for column in ordered}
 
@@ -254,7 +262,7 @@ class _FamilyTest:
 
         plan = dataclasses.replace(self._plan, num_bases=min(self._plan.num_bases, 999))
         random = [gaps(many) for many in _draw(family, plan, self._points, rng)]
-        return cherry_picking.curve(gaps(self._identity)[0], np.concatenate(random), rng)
+        return cherry_picking.curve(gaps(self._learned)[0], np.concatenate(random), rng)
 
 
 def _ceiling(

@@ -127,16 +127,22 @@ def standardise(points: Points) -> Points:
     return points.mapped(lambda latents: (latents - mean) / sd)
 
 
-def whiten(points: Points) -> Points:
-    """Latents with covariance 1 over the training split, by the symmetric root (ZCA).
+def _covariance_power(latents: np.ndarray, power: float) -> np.ndarray:
+    """A symmetric power of the covariance of latents [n, d]: float64 [d, d].
 
-    Of all whitened latents these are the closest to the latents themselves, so that axes keep
-    their meaning. Directions without variance are left at the smallest positive scale.
+    Directions without variance are left at the smallest positive scale.
     """
-    mean = points.latents.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.cov(points.latents, rowvar=False))
+    variances, axes = np.linalg.eigh(np.cov(latents, rowvar=False))
     variances = np.maximum(variances, variances.max() * 1e-12)
-    root = (axes / np.sqrt(variances)) @ axes.T
+    return (axes * variances**power) @ axes.T
+
+
+def whiten(points: Points) -> Points:
+    """Latents with mean 0 and covariance 1 over the training split, by the symmetric root (ZCA).
+
+    Of all whitened latents these are the closest to the latents themselves.
+    """
+    mean, root = points.latents.mean(axis=0), _covariance_power(points.latents, -0.5)
     return points.mapped(lambda latents: (latents - mean) @ root)
 
 
@@ -151,6 +157,7 @@ class Family:
         points: What is turned.
         summary: In a few words.
         draw: (number, dimension, generator) to bases [number, m, m], where bases are drawn.
+        learned: The learned basis as a basis of `points`; by default the identity.
         fit: For references: (latents, seed) to a basis [m, m].
         max_bases: No more draws than so many are of use.
     """
@@ -159,6 +166,7 @@ class Family:
     points: Callable[[Representation], Points]
     summary: str
     draw: Draw | None = None
+    learned: Callable[[Representation], np.ndarray] | None = None
     fit: Callable[[np.ndarray, int], np.ndarray] | None = None
     max_bases: int | None = None
 
@@ -176,6 +184,19 @@ def _whitened(representation: Representation) -> Points:
     return whiten(representation.active_points())
 
 
+# Whitened latents w are z C^-1/2, so that the learned latents are read out as z = w C^1/2, and move
+# along the rows of its inverse. With these in the learned basis' place, p is exact if the learned
+# map is one more draw: a map M0 of latents w0 whitens to w0 U V^T, which a Haar factor absorbs.
+
+
+def _learned_readout(representation: Representation) -> np.ndarray:
+    return _covariance_power(representation.active_points().latents, 0.5)
+
+
+def _learned_traversal(representation: Representation) -> np.ndarray:
+    return _covariance_power(representation.active_points().latents, -0.5)
+
+
 FAMILIES = {
     "haar_active": Family(
         "null",
@@ -191,12 +212,14 @@ FAMILIES = {
         _whitened,
         "general linear maps of the whitened active latents, read out (N3, exploratory)",
         draw=general_linear,
+        learned=_learned_readout,
     ),
     "general_linear_traversal": Family(
         "null",
         _whitened,
         "the axes along which the latents of such maps move (N3, exploratory)",
         draw=general_linear_traversal,
+        learned=_learned_traversal,
     ),
     "signed_permutation": Family(
         "control",

@@ -43,7 +43,10 @@ METRICS = (
     "explicitness",
     "dci",
     "dci_linear",
+    "dci_es",
 )
+OF_MODELS = ("udr", "distance_to_orthogonality")  # not functions of one file's latents and factors
+DEFAULT_SCORES = tuple(metric for metric in METRICS if metric not in ("dci_linear", "dci_es"))
 
 
 def check_families(names: Sequence[str]) -> None:
@@ -51,9 +54,9 @@ def check_families(names: Sequence[str]) -> None:
     _check("family", names, FAMILIES)
 
 
-def check_metrics(names: Sequence[str]) -> None:
+def check_metrics(names: Sequence[str], further: Sequence[str] = ()) -> None:
     """Raises InputError if a metric is unknown, or none is given."""
-    _check("metric", names, METRICS)
+    _check("metric", names, (*METRICS, *further))
 
 
 def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:

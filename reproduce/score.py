@@ -1,29 +1,51 @@
-"""Scores a representation as it is, by any of the field's metrics.
+"""Scores representations as they are, by any of the field's metrics.
 
-Example:
+Examples:
     python -m reproduce.score --representation=representation.npz --metrics=mig,dci
+    python -m reproduce.score --representation=a.npz,b.npz,c.npz --metrics=udr
+    python -m reproduce.score --run_dir=runs/a --metrics=distance_to_orthogonality
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from absl import flags
 
 from data.files import InputError
 from reproduce import choices, program
+from reproduce.runs import RunDirectory
 
-_REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
+_REPRESENTATION = flags.DEFINE_list(
+    "representation", [], "One representation.npz, or several with commas between."
+)
+_RUN_DIR = flags.DEFINE_string(
+    "run_dir", None, "A finished run, whose decoder distance_to_orthogonality needs."
+)
 _METRICS = flags.DEFINE_list(
-    "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
+    "metrics",
+    list(choices.DEFAULT_SCORES),
+    f"Some of {', '.join((*choices.METRICS, *choices.OF_MODELS))}.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of splits, groups of rows and fits.", lower_bound=0)
+_NUM_POINTS = flags.DEFINE_integer(
+    "num_points", 500, "Points at which distance_to_orthogonality is taken.", lower_bound=1
+)
 _OUTPUT = flags.DEFINE_string("output", "scores.csv", "The table: metric, value.")
 
 
 def main() -> None:
     """Checks the flags, scores, writes, prints."""
-    if not _REPRESENTATION.value:
+    metrics = _METRICS.value
+    choices.check_metrics(metrics, choices.OF_MODELS)
+    run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
+    files = _REPRESENTATION.value or ([str(run.representation_file)] if run else [])
+    if not files:
         raise InputError("--representation is missing; give a representation.npz")
-    choices.check_metrics(_METRICS.value)
+    if "distance_to_orthogonality" in metrics and (run is None or len(files) > 1):
+        raise InputError(
+            "distance_to_orthogonality needs a decoder: give --run_dir, one finished run"
+        )
 
     import pandas as pd
     import tqdm
@@ -31,13 +53,38 @@ def main() -> None:
     from data.files import write_text
     from reproduce import representation, scoring
 
-    scored = representation.load(_REPRESENTATION.value)
-    rows: list[tuple[str, float]] = []
-    for metric in tqdm.tqdm(_METRICS.value, desc="scoring", unit=" metrics", disable=None):
-        rows += scoring.score(scored.points(), [metric], _SEED.value).items()
-    frame = pd.DataFrame(rows, columns=["metric", "value"])
+    scored = [representation.load(file) for file in files]
+    rows: list[tuple[str, str, float]] = []
+    for metric in tqdm.tqdm(metrics, desc="scoring", unit=" metrics", disable=None):
+        if metric == "udr":
+            found = [{"udr": float(value)} for value in scoring.agreement(scored)]
+        elif metric == "distance_to_orthogonality":
+            assert run is not None
+            found = [{metric: _distance_to_orthogonality(run, scored[0])}]
+        else:
+            found = [scoring.score(one.points(), [metric], _SEED.value) for one in scored]
+        for file, scores in zip(files, found, strict=True):
+            rows += [(file, column, value) for column, value in scores.items()]
+    frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])
+    if len(files) == 1:
+        frame = frame.drop(columns="representation")
     write_text(_OUTPUT.value, frame.to_csv(index=False))
     print(frame.to_string(index=False))
+
+
+def _distance_to_orthogonality(run: RunDirectory, encoded: Any) -> float:
+    """Rolinek et al. 2019's measure of a run's decoder, at latents of real images."""
+    run.read_config()
+    program.start_tensorflow()
+    import numpy as np
+
+    from reproduce import trained
+    from reproduce.metrics import distance_to_orthogonality as measure
+
+    rng = np.random.default_rng([_SEED.value, 4])
+    points = rng.permutation(encoded.latents)[: _NUM_POINTS.value]
+    model = trained.load_model(run)
+    return float(measure.distance_to_orthogonality(measure.jacobians(model.decode, points)))
 
 
 if __name__ == "__main__":

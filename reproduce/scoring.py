@@ -10,12 +10,14 @@ from typing import Literal
 import numpy as np
 import threadpoolctl
 
+from data.files import InputError
 from reproduce.metrics import dci as dci_module
 from reproduce.metrics.beta_vae_score import beta_vae_score
 from reproduce.metrics.correlation import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
 )
+from reproduce.metrics.dci_es import dci_es
 from reproduce.metrics.factor_vae_score import (
     factor_vae_score_from_covariances,
     group_covariances,
@@ -26,7 +28,9 @@ from reproduce.metrics.mig import mig
 from reproduce.metrics.mig_sup import mig_sup
 from reproduce.metrics.modularity import explicitness, modularity
 from reproduce.metrics.sap import sap, sap_continuous_from_covariance
+from reproduce.metrics.udr import udr
 from reproduce.points import Points
+from reproduce.representation import Representation
 
 _NUM_GROUPS = {"num_train": 10_000, "num_eval": 5_000}
 
@@ -64,6 +68,11 @@ def _dci_linear(points: Points, seed: int) -> tuple[float, ...]:
     return found.disentanglement, found.completeness, found.informativeness
 
 
+def _dci_es(points: Points, seed: int) -> tuple[float, ...]:
+    found = dci_es(*points.split(seed), seed=seed)
+    return found.explicitness, found.size
+
+
 def _columns(prefix: str) -> tuple[str, ...]:
     return tuple(
         f"{prefix}_{part}" for part in ("disentanglement", "completeness", "informativeness")
@@ -99,6 +108,12 @@ METRICS: dict[str, Metric] = {
         _columns("dci_linear"),
         invariant=("dci_linear_informativeness",),
         fit=_dci_linear,
+    ),
+    "dci_es": Metric(
+        "fit",
+        ("dci_es_explicitness", "dci_es_size"),
+        invariant=("dci_es_explicitness", "dci_es_size"),
+        fit=_dci_es,
     ),
 }
 
@@ -213,3 +228,19 @@ def score(points: Points, metrics: Sequence[str], seed: int) -> dict[str, float]
     for fitted in scorer.fits(identity):
         scores |= fitted
     return {column: scores[column] for name in metrics for column in METRICS[name].columns}
+
+
+def agreement(representations: Sequence[Representation]) -> np.ndarray:
+    """UDR of models that encoded the same images: float64 [models].
+
+    Raises:
+        InputError: If there are fewer than two, or the images' factors differ.
+    """
+    if len(representations) < 2:
+        raise InputError("udr compares models: give two or more --representation, with commas")
+    first = representations[0].factors
+    if not all(np.array_equal(other.factors, first) for other in representations[1:]):
+        raise InputError("udr compares models on the same images; these files' factors differ")
+    kls = [other.marginal_kl() for other in representations]
+    known = [kl for kl in kls if kl is not None]
+    return udr([r.latents for r in representations], known if len(known) == len(kls) else None)

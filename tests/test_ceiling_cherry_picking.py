@@ -1,0 +1,106 @@
+"""The supervised ceiling and the cherry-picking curve on cases that can be worked out."""
+
+import numpy as np
+import pytest
+
+from reproduce import assessment, bases, ceiling, cherry_picking
+from reproduce.representation import Representation
+
+
+def hidden_axes(rng, d=4, n=2_000):
+    """Aligned latents that a rotation hides, and the rotation."""
+    factors = rng.integers(5, size=(n, d))
+    rotation = bases.haar(1, d, rng)[0]
+    latents = (factors - 2) / np.sqrt(2) + 0.1 * rng.normal(size=(n, d))
+    names = tuple("abcdefgh"[:d])
+    return Representation(latents @ rotation, factors, names, (5,) * d), latents, rotation
+
+
+def test_the_search_finds_axes_that_a_rotation_hides():
+    rotation = bases.haar(1, 4, np.random.default_rng(0))[0]
+
+    def peakedness(many):
+        """Highest, 4, where the rotation is undone up to order and sign."""
+        return np.sum(np.max(np.abs(rotation @ many), axis=1) ** 4, axis=1)
+
+    found = ceiling.best_rotation(peakedness, np.eye(4)[None])
+    assert peakedness(found[None])[0] == pytest.approx(4, abs=0.01)
+    np.testing.assert_allclose(found @ found.T, np.eye(4), atol=1e-9)
+
+
+def test_rho_is_one_at_the_ceiling_and_zero_among_random_bases():
+    rng = np.random.default_rng(1)
+    hidden, latents, _ = hidden_axes(rng)
+    aligned = Representation(latents, hidden.factors, hidden.factor_names, hidden.factor_sizes)
+    values = {}
+    for name, tested in (("hidden", hidden), ("aligned", aligned)):
+        plan = assessment.Plan(["supervised"], ["mig"], 199, seed=0)
+        row = assessment.assess(tested, plan).table.iloc[0]
+        values[name] = row["rho"]
+        # Both find the same axes, so the ceiling is the same whatever the learned basis is.
+        assert row["observed"] > row["null_max"]
+    assert values["aligned"] == pytest.approx(1.0, abs=0.05)
+    assert abs(values["hidden"]) < 0.4
+
+
+def test_the_best_of_learned_axes_against_the_best_of_random_ones_by_hand():
+    learned = np.array([0.1, 0.9, 0.5])
+    random = np.array([[0.2, 0.8, 0.1], [0.95, 0.0, 0.3], [0.4, 0.4, 0.4]])
+    curve = cherry_picking.curve(learned, random, np.random.default_rng(0)).set_index("k")
+    np.testing.assert_allclose(curve["learned"], [0.9, 0.7, 0.5])
+    np.testing.assert_allclose(curve["null_mean"][1], (0.8 + 0.95 + 0.4) / 3)
+    np.testing.assert_allclose(curve["null_mean"][2], (0.5 + 0.625 + 0.4) / 3)
+    np.testing.assert_allclose(curve["p_value"], [2 / 4, 1 / 4, 1 / 4])
+
+
+def test_m_star_is_how_long_one_searches():
+    # One direction in ten is good enough: the first is found after 7 draws in the median (the
+    # median of a geometric distribution, ln 2 / -ln .9 = 6.6, rounded up).
+    pool = np.zeros((1_000, 10))
+    pool[:, 0] = 1.0
+    curve = cherry_picking.curve(np.array([1.0] + [0.0] * 9), pool, np.random.default_rng(2))
+    assert curve["m_star"][0] == pytest.approx(7, abs=2)
+
+
+def test_m_star_is_infinite_where_no_random_direction_is_good_enough():
+    curve = cherry_picking.curve(np.array([2.0, 0.0]), np.ones((50, 2)), np.random.default_rng(3))
+    assert curve["m_star"][0] == np.inf
+    assert curve["m_star"][1] == 2
+
+
+@pytest.mark.parametrize("family", ["general_linear", "general_linear_traversal"])
+def test_general_linear_p_values_are_uniform_when_the_learned_map_is_one_more_draw(family):
+    rng = np.random.default_rng(4)
+    p_values = []
+    for repetition in range(200):
+        hidden, latents, _ = hidden_axes(rng, d=3, n=300)
+        whitened = bases.whiten(
+            Representation(
+                latents, hidden.factors, hidden.factor_names, hidden.factor_sizes
+            ).points()
+        )
+        drawn = whitened.latents @ bases.general_linear(1, 3, rng)[0]
+        tested = Representation(drawn, hidden.factors, hidden.factor_names, hidden.factor_sizes)
+        plan = assessment.Plan([family], ["mig"], 99, seed=repetition)
+        p_values.append(assessment.assess(tested, plan).table["p_value"].item())
+    distance = np.max(np.abs(np.sort(p_values) - np.arange(1, 201) / 200))
+    assert distance < 1.63 / np.sqrt(200) + 0.01  # Kolmogorov's 1% point, and the grid of p
+
+
+def test_traversal_axes_are_dual_to_readout_axes():
+    readout = bases.general_linear(5, 4, np.random.default_rng(5))
+    traversal = bases.general_linear_traversal(5, 4, np.random.default_rng(5))
+    np.testing.assert_allclose(np.swapaxes(traversal, 1, 2) @ readout, [np.eye(4)] * 5, atol=1e-9)
+    condition = np.linalg.cond(readout)
+    assert condition.max() <= bases.MAX_CONDITION
+    assert condition.min() < 6 < condition.max()
+
+
+def test_max_t_adjusts_over_metrics_and_never_below_the_single_p():
+    rng = np.random.default_rng(6)
+    tested, _, _ = hidden_axes(rng)
+    plan = assessment.Plan(["haar"], ["mig", "modularity", "sap_continuous"], 199, seed=0)
+    table = assessment.assess(tested, plan).table
+    assert (table["p_max_t"] >= table["p_value"] - 1e-12).all()
+    alone = assessment.assess(tested, assessment.Plan(["haar"], ["mig"], 199, seed=0)).table
+    assert alone["p_max_t"].item() == pytest.approx(alone["p_value"].item())
