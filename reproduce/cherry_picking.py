@@ -11,7 +11,7 @@ import pandas as pd
 
 from reproduce import significance
 
-_SEARCHES = 200  # random orders in which directions are looked through
+_SEARCHES = 100  # random orders in which directions are looked through
 
 
 def curve(learned: np.ndarray, random: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

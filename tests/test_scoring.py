@@ -92,14 +92,19 @@ def dataclass_fields(points):
     return points.latents, points.factors
 
 
-@pytest.mark.parametrize("name", ["mig", "factor_vae", "sap_continuous", "modularity", "mig_sup"])
+@pytest.mark.parametrize("name", ["mig", "sap_continuous", "modularity", "mig_sup", "factor_vae"])
 def test_aligned_latents_score_above_every_one_of_a_hundred_rotations(name):
     grid = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), -1).reshape(-1, 3)
     points = Points(np.repeat(grid, 8, axis=0).astype(float), np.repeat(grid, 8, axis=0))
     scorer = scoring.BasisScorer(points, [name], seed=0)
     aligned = scorer.closed_forms(np.eye(3)[None])[name][0]
     rotated = scorer.closed_forms(bases.haar(100, 3, np.random.default_rng(6)))[name]
-    assert aligned > rotated.max()
+    if name == "factor_vae":
+        # An accuracy: it is perfect until latents mix so much that groups vote for another one.
+        assert aligned == 1.0 >= rotated.max()
+        assert rotated.min() < 0.9
+    else:
+        assert aligned > rotated.max()
 
 
 def test_a_mistaken_metric_takes_one_line(run_program, tmp_path):
