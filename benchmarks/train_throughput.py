@@ -1,9 +1,10 @@
 """Images a second in training: this project's own loop, and PyTorch on the same network.
 
 The network of Locatello et al. 2019, batches of 64 from 100,000 packed images of 64 x 64, two
-threads, gathering and unpacking included. Run it as `python benchmarks/train_throughput.py` on a
-quiet machine with `axisbias[benchmark]` installed; the rounds are interleaved, and medians of five
-are compared with the better of PyTorch's two memory layouts.
+threads, gathering and unpacking included. Run it as `python benchmarks/train_throughput.py` with
+`axisbias[benchmark]` installed; the rounds are interleaved, and medians of five are compared with
+the better of PyTorch's two memory layouts. It takes three minutes on an idle machine; on a busy
+one PyTorch's threads wait for each other, and the comparison would be unfair to it.
 """
 
 import dataclasses
