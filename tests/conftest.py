@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Examples are new at every run, but for continuous integration, where a run should be repeatable;
+# a busy machine must fail none.
+settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("axisbias")
 
 
 @pytest.fixture(scope="session")

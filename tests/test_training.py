@@ -108,6 +108,55 @@ def test_steps_a_call_do_not_change_the_result(undisturbed, tiny, tmp_path, monk
     assert results(train(config_of(tiny), tmp_path).path) == undisturbed
 
 
+def test_a_run_cut_off_between_log_and_checkpoint_goes_on_to_the_same_bytes(
+    undisturbed, tiny, tmp_path, monkeypatch
+):
+    save = RunDirectory.save_checkpoint
+
+    def cut_off(run, step, variables):
+        if step == 40:
+            raise InterruptedError
+        save(run, step, variables)
+
+    monkeypatch.setattr(RunDirectory, "save_checkpoint", cut_off)
+    with pytest.raises(InterruptedError):
+        train(config_of(tiny), tmp_path)
+    assert list(results(tmp_path)) == [
+        "checkpoints/step_00000020.npz",
+        "config.json",
+        "training.csv",
+    ]
+    monkeypatch.setattr(RunDirectory, "save_checkpoint", save)
+    assert results(train(config_of(tiny), tmp_path).path) == undisturbed
+
+
+def test_batches_and_noise_follow_from_seed_and_step(tensorflow, tiny):
+    from reproduce import training
+
+    class Watcher:
+        """A model that tells what it was given."""
+
+        term_names = ("batch", "noise")
+
+        def train_step(self, images, step, seed, num_replicas):
+            weights = tensorflow.range(tensorflow.size(images, tensorflow.int32))
+            weighted = tensorflow.reshape(images, [-1]) * tensorflow.cast(weights, "float32")
+            noise = tensorflow.random.stateless_uniform([], seed)
+            return {"batch": tensorflow.reduce_sum(weighted), "noise": noise}
+
+    def given(seed, steps):
+        config = config_of(tiny, seed)
+        strategy = tensorflow.distribute.get_strategy()
+        dataset = arrays.load(tiny)
+        run_steps = training.make_step_function(Watcher(), config, dataset, strategy, xla=False)
+        return [tuple(run_steps(step, 1)[0]) for step in steps]
+
+    first = given(0, [0, 1, 2])
+    assert given(0, [2, 0, 1]) == [first[2], first[0], first[1]]
+    batches, noises = zip(*first, *given(1, [0, 1, 2]), strict=True)
+    assert len(set(batches)) == len(set(noises)) == 6
+
+
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     tensorflow, tiny, tmp_path, start_program, run_program
@@ -156,9 +205,10 @@ def test_training_beats_what_can_be_had_without_latents(tensorflow, tiny, tmp_pa
 
 def test_logged_terms_are_means_over_the_steps_of_a_row(tensorflow, tiny, tmp_path):
     by_step = train(config_of(tiny, log_every=1), tmp_path / "by_step")
-    by_ten = train(config_of(tiny), tmp_path / "by_ten")
-    single, mean = (pd.read_csv(run.training_file) for run in (by_step, by_ten))
-    expected = single.groupby((single["step"] - 1) // 10).mean()
+    changes = {"log_every": 30, "checkpoint_every": 60}  # a row takes several calls
+    by_thirty = train(config_of(tiny, **changes), tmp_path / "by_thirty")
+    single, mean = (pd.read_csv(run.training_file) for run in (by_step, by_thirty))
+    expected = single.groupby((single["step"] - 1) // 30).mean()
     columns = ["loss", "reconstruction", "kl"]
     np.testing.assert_allclose(mean[columns], expected[columns], rtol=1e-5)
     total = mean["reconstruction"] + mean["beta"] * mean["kl"]
