@@ -72,10 +72,7 @@ def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.nda
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("not a zip archive, or cut short")
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: a single array; expected an .npz of named arrays")
-        with archive:
+        with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in required if name not in archive.files]
             if missing:
                 raise InputError(

@@ -96,6 +96,7 @@ class RunDirectory:
                 for folder in (self.path, self.checkpoint_dir):
                     for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
                         leftover.unlink(missing_ok=True)
+                self._drop_old_checkpoints()
                 yield
         except BlockingIOError as error:
             raise InputError(
@@ -146,6 +147,9 @@ class RunDirectory:
     def save_checkpoint(self, step: int, variables: dict[str, np.ndarray]) -> None:
         """Writes a checkpoint and drops the oldest ones."""
         save_npz(self.checkpoint_dir / f"step_{step:08d}.npz", variables)
+        self._drop_old_checkpoints()
+
+    def _drop_old_checkpoints(self) -> None:
         for file in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:
             file.unlink()
 

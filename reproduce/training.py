@@ -17,7 +17,7 @@ import tqdm
 
 import models
 from data.dataset import Dataset
-from data.files import write_text
+from data.files import InputError, write_text
 from data.tensors import gatherer
 from reproduce.program import RunError
 from reproduce.runs import RunConfig, RunDirectory
@@ -40,10 +40,16 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
         xla: `on`, `off`, or `auto`: on a GPU whichever is faster, elsewhere off.
 
     Raises:
+        InputError: If the batch cannot be shared evenly by the GPUs.
         RunError: If the loss or a weight is no longer finite; the message gives the step.
     """
     recipe = config.recipe
     strategy = _strategy()
+    if recipe.batch_size % strategy.num_replicas_in_sync:
+        raise InputError(
+            f"batch_size is {recipe.batch_size}; expected a multiple of the "
+            f"{strategy.num_replicas_in_sync} GPUs"
+        )
     with strategy.scope():
         model = models.build(recipe.settings, config.image_shape, config.seed)
     variables = model.variables()

@@ -176,6 +176,15 @@ def test_locking_clears_what_a_killed_process_left(run):
         assert run.read_config() == CONFIG
 
 
+def test_a_checkpoint_that_a_killed_process_did_not_drop_is_dropped(run):
+    for step in (20, 40):
+        run.save_checkpoint(step, {"weights/a": np.zeros(1)})
+    oldest = run.checkpoint_dir / "step_00000000.npz"
+    oldest.write_bytes((run.checkpoint_dir / "step_00000020.npz").read_bytes())
+    with run.locked():
+        assert list(run.checkpoints()) == [20, 40]
+
+
 def test_last_two_checkpoints_are_kept_and_come_back(run):
     values = {"w": np.random.default_rng(0).random((2, 3), np.float32), "step": np.array(7)}
     for step in (5, 20, 100, 1000):
