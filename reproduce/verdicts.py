@@ -114,7 +114,7 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         read_table(run.training_file, ["step"])
         encoded = representation.load(run.representation_file)
-        frame, nulls = _read_test(run.basis_test_file)
+        frame, nulls = _read_test(run.basis_test_file, encoded)
         results.append(SeedResult(arm, config.data_set, config.seed, encoded, frame, nulls, run))
     return results
 
@@ -136,7 +136,7 @@ def read_representations(files: Sequence[Path], tests: Sequence[Path]) -> list[S
     results = []
     for file, test in zip(files, tests, strict=True):
         encoded = representation.load(file)
-        results.append(SeedResult(file.stem, "", 0, encoded, *_read_test(test)))
+        results.append(SeedResult(file.stem, "", 0, encoded, *_read_test(test, encoded)))
     return results
 
 
@@ -166,13 +166,14 @@ def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.Data
     return frame
 
 
-def _read_test(file: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """A basis_test.csv with the draws in null.npz beside it."""
+def _read_test(file: Path, encoded: Representation) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """A basis_test.csv with the draws in null.npz beside it; a verdict needs both nulls."""
     frame = read_table(file, COLUMNS)
     null_file = file.with_name("null.npz")
     nulls = load_npz(null_file)
-    if not any(key.startswith("haar/") for key in nulls):
-        raise InputError(f"{null_file}: no draws of the family haar; name it in --families")
+    for family in NULLS if len(encoded.active()) >= 2 else NULLS[:1]:
+        if not any(key.startswith(f"{family}/") for key in nulls):
+            raise InputError(f"{null_file}: no draws of {family}; name it in --families")
     return frame, nulls
 
 

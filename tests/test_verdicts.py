@@ -124,3 +124,12 @@ def test_a_damaged_result_file_is_named(tmp_path, name):
 def test_the_same_runs_give_the_same_verdict(runs):
     first, second = (verdicts.judge(verdicts.read_results(runs), seed=0)[0] for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_verdict_needs_both_nulls(tmp_path):
+    run = plant(tmp_path, 0, "diagonal", True)
+    with np.load(run.path / "null.npz") as file:
+        kept = {key: file[key] for key in file.files if not key.startswith("haar_active/")}
+    save_npz(run.path / "null.npz", kept)
+    with pytest.raises(InputError, match="no draws of haar_active"):
+        verdicts.read_results([run])
