@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Dataset, pack
+from data.dataset import FACTOR_KINDS, Dataset, pack
 from data.files import InputError, as_strings, load_npz
 
 
@@ -30,9 +30,27 @@ def load(path: Path | str) -> Dataset:
             "expected uint8 [n, height, width, channels]"
         )
     factors, names, sizes = check_factors(path, arrays, len(images))
+    kinds = _factor_kinds(path, arrays, len(names))
     storage, bits = pack(images)
     _, height, width, channels = images.shape
-    return Dataset(Path(path).stem, storage, bits, (height, width, channels), factors, names, sizes)
+    return Dataset(
+        Path(path).stem, storage, bits, (height, width, channels), factors, names, sizes, kinds
+    )
+
+
+def _factor_kinds(
+    path: Path | str, arrays: dict[str, np.ndarray], num_factors: int
+) -> tuple[str, ...]:
+    """The optional entry `factor_kinds`; every factor is ordered without it."""
+    if "factor_kinds" not in arrays:
+        return ("ordered",) * num_factors
+    kinds = as_strings(arrays["factor_kinds"])
+    if len(kinds) != num_factors or not set(kinds) <= set(FACTOR_KINDS):
+        raise InputError(
+            f"{path}: factor_kinds are {', '.join(kinds)}; expected one of "
+            f"{', '.join(FACTOR_KINDS)} for each of {num_factors} factors"
+        )
+    return kinds
 
 
 def check_factors(

@@ -8,6 +8,12 @@ import hashlib
 
 import numpy as np
 
+from data.files import InputError
+
+# `categorical` classes have no order; `ordered` ones are equally spaced; those of an `angle` are
+# equally spaced over a full turn, its two ends included, as dSprites' orientation is.
+FACTOR_KINDS = ("categorical", "ordered", "angle")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -18,10 +24,14 @@ class Dataset:
         storage: uint8 [n, bytes]: an image's values in C order, eight to a byte (most significant
             bit first) where `bits` is 1, one to a byte where it is 8.
         bits: 1 for binary images, 8 for values from 0 to 255.
-        image_shape: (height, width, channels).
+        image_shape: (height, width, channels) of the images that are handed on.
         factors: int [n, k] class indices.
         factor_names: The k names.
         factor_sizes: The k numbers of classes.
+        factor_kinds: What each factor is, of `FACTOR_KINDS`; `ordered` by default.
+        symmetries: Where there is an angle: for each class of the first categorical factor, into
+            how many turns that look alike a full turn falls.
+        reduction: Stored images are so many times larger a side, and averaged down when unpacked.
     """
 
     name: str
@@ -31,6 +41,13 @@ class Dataset:
     factors: np.ndarray
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
+    factor_kinds: tuple[str, ...] = ()
+    symmetries: tuple[int, ...] = ()
+    reduction: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.factor_kinds:
+            object.__setattr__(self, "factor_kinds", ("ordered",) * len(self.factor_names))
 
     def __len__(self) -> int:
         return len(self.storage)
@@ -38,18 +55,45 @@ class Dataset:
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 over images and factors: two data sets with the same one are the same."""
-        digest = hashlib.sha256(repr((self.bits, self.image_shape, self.factor_names)).encode())
+        digest = hashlib.sha256(repr((self.bits, self.stored_shape, self.factor_names)).encode())
         digest.update(np.ascontiguousarray(self.storage).data)
         digest.update(np.ascontiguousarray(self.factors, dtype="<i4").data)
         return digest.hexdigest()
+
+    @property
+    def stored_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images in `storage`."""
+        height, width, channels = self.image_shape
+        return height * self.reduction, width * self.reduction, channels
+
+    def at_size(self, height: int) -> Dataset:
+        """The same images averaged down to a height, or themselves if it is 0 or they are no larger.
+
+        Raises:
+            InputError: If the height does not divide the images'.
+        """
+        full_height, full_width, channels = self.stored_shape
+        if not height or full_height <= height:
+            return self
+        if full_height % height or full_width % (full_height // height):
+            raise InputError(
+                f"image_size is {height}; expected a divisor of {full_height}, the height of the "
+                f"images of {self.name}"
+            )
+        reduction = full_height // height
+        shape = (height, full_width // reduction, channels)
+        return dataclasses.replace(self, image_shape=shape, reduction=reduction)
 
     def images(self, indices: np.ndarray) -> np.ndarray:
         """Unpacks images: float32 [len(indices), height, width, channels] in [0, 1]."""
         packed = self.storage[indices]
         if self.bits == 1:
-            values = np.unpackbits(packed, axis=-1, count=int(np.prod(self.image_shape)))
-            return values.reshape(-1, *self.image_shape).astype(np.float32)
-        return packed.reshape(-1, *self.image_shape).astype(np.float32) / np.float32(255)
+            packed = np.unpackbits(packed, axis=-1, count=int(np.prod(self.stored_shape)))
+        height, width, channels = self.image_shape
+        r = self.reduction
+        blocks = packed.reshape(-1, height, r, width, r, channels)
+        sums = blocks.sum(axis=(2, 4), dtype=np.float32)
+        return sums / np.float32((1 if self.bits == 1 else 255) * r * r)
 
 
 def pack(images: np.ndarray) -> tuple[np.ndarray, int]:

@@ -201,7 +201,17 @@ def _read_cache(path: Path) -> np.ndarray | None:
 
 def _dataset(storage: np.ndarray) -> Dataset:
     shape = (IMAGE_SIZE, IMAGE_SIZE, 1)
-    return Dataset("dsprites", storage, 1, shape, all_factors(), FACTOR_NAMES, FACTOR_SIZES)
+    return Dataset(
+        "dsprites",
+        storage,
+        1,
+        shape,
+        all_factors(),
+        FACTOR_NAMES,
+        FACTOR_SIZES,
+        factor_kinds=("categorical", "ordered", "angle", "ordered", "ordered"),
+        symmetries=(4, 2, 1),  # square, ellipse, heart
+    )
 
 
 def load_tfds() -> Dataset:

@@ -1,17 +1,29 @@
-"""What is trained: networks, TFP latent distributions, losses. No flags and no files."""
+"""What is trained: networks, TFP latent distributions, losses. No flags and no files.
+
+Every model is an object with the same few members, which are all that the steps of `reproduce/`
+know of it:
+
+- `term_names`, `variables()`: names of the logged terms; all state that training changes, by name.
+- `initialise(images, seed)`: what depends on a first batch; called once, before the first step.
+- `train_step(images, step, seed, num_replicas)`: one step of training inside a `tf.function`;
+  returns the terms.
+- `encode(images)`: the representation, whose basis is tested: latents float32 [batch, d], and the
+  log of their posterior variances [batch, d] or None.
+- `start(images, seed)`: decoder inputs float32 [batch, D] that stand for real images.
+- `decode(inputs)`: images float32 [batch, height, width, channels] in [0, 1].
+- `strata`: the parts of the decoder's input whose basis can be turned, the primary one first.
+- `sample(num_images, seed, temperature)`: images drawn from the model.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from models.settings import BetaVAESettings
+from models.settings import BetaVAESettings, Settings
 
 
-def build(settings: BetaVAESettings, image_shape: tuple[int, int, int], seed: int) -> Any:
-    """Builds a model with its initial weights.
-
-    A model has `term_names`, `variables()`, `train_step(images, step, seed, num_replicas)`,
-    `encode(images)` and `decode(latents)`, as documented in `models.beta_vae.BetaVAE`.
+def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> Any:
+    """Builds a model, as described above, with its initial weights.
 
     Args:
         settings: One of the classes of `models.settings`; its type says which model.
@@ -20,6 +32,9 @@ def build(settings: BetaVAESettings, image_shape: tuple[int, int, int], seed: in
     """
     import numpy as np
 
-    from models.beta_vae import BetaVAE
+    rng = np.random.default_rng([seed, 0])
+    if isinstance(settings, BetaVAESettings):
+        from models.beta_vae import BetaVAE
 
-    return BetaVAE(settings, image_shape, np.random.default_rng([seed, 0]))
+        return BetaVAE(settings, image_shape, rng)
+    raise TypeError(f"no model has the settings {settings!r}")

@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from models import networks
 from models.architectures import NETWORKS
 from models.settings import BetaVAESettings
+from models.strata import Stratum, coordinates
 
 tfd = tfp.distributions
 
@@ -104,6 +105,15 @@ class BetaVAE:
         named |= {f"optimizer/{v.name}": v for v in self.optimizer.variables}
         return named
 
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """All latents, raw."""
+        d = self.settings.num_latents
+        return (coordinates("latents", np.arange(d), d, "all latents"),)
+
+    def initialise(self, images: tf.Tensor, seed: tf.Tensor) -> None:
+        """Nothing depends on a first batch."""
+
     def posterior(self, images: tf.Tensor) -> Any:
         """q(z | x) for images float32 [batch, height, width, channels]."""
         return make_posterior(self.encoder(images), self.settings)
@@ -153,6 +163,16 @@ class BetaVAE:
         """The posterior's mean and the log of its marginal variances, [batch, num_latents] each."""
         posterior = self.posterior(images)
         return posterior.mean(), tf.math.log(posterior.variance())
+
+    def start(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The posterior's mean, from which a traversal starts: [batch, num_latents]."""
+        del seed
+        return self.posterior(images).mean()
+
+    def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
+        """Mean images of latents drawn from the prior, its deviation times `temperature`."""
+        latents = self.prior.sample(num_images, seed=seed)
+        return self.decode(temperature * latents)
 
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Mean images in [0, 1], float32 [batch, height, width, channels]."""

@@ -65,4 +65,6 @@ class BetaVAESettings:
                 raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
 
 
-MODELS = {"beta_vae": BetaVAESettings}
+Settings = BetaVAESettings
+
+MODELS: dict[str, type[Settings]] = {"beta_vae": BetaVAESettings}

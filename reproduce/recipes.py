@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from data.files import InputError
-from models.settings import MODELS, BetaVAESettings
+from models.settings import MODELS, BetaVAESettings, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Recipe:
     Attributes:
         model: A key of `models.settings.MODELS`.
         settings: What defines the model.
+        image_size: Height of the images that the model sees; larger ones are averaged down to it,
+            and smaller ones stay as they are. 0: as they are.
         batch_size: Images a step.
         num_steps: Training steps, unless a flag says otherwise.
         log_every: Steps a row of training.csv.
@@ -26,7 +28,8 @@ class Recipe:
     """
 
     model: str
-    settings: BetaVAESettings
+    settings: Settings
+    image_size: int = 0
     batch_size: int = 64
     num_steps: int = 300_000
     log_every: int = 1_000
@@ -41,13 +44,12 @@ RECIPES = {
     "smoke": Recipe(
         "beta_vae",
         dataclasses.replace(_QUICK, beta=1.0),
-        64,
-        300,
+        num_steps=300,
         log_every=20,
         checkpoint_every=100,
     ),
     # Fixed before any of its reported seeds was trained: constant beta, 400,000 images.
-    "quick": Recipe("beta_vae", _QUICK, 64, 6_250, log_every=50, checkpoint_every=500),
+    "quick": Recipe("beta_vae", _QUICK, num_steps=6_250, log_every=50, checkpoint_every=500),
     "locatello2019": Recipe("beta_vae", BetaVAESettings(network="locatello2019", beta=4.0)),
     "higgins2017_dsprites": Recipe(
         "beta_vae",
@@ -109,8 +111,9 @@ def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
             settings = dataclasses.replace(recipe.settings, **{key: converted})
             recipe = dataclasses.replace(recipe, settings=settings)
     for key in own:
-        if getattr(recipe, key) < 1:
-            raise InputError(f"{key} is {getattr(recipe, key)}; expected at least 1")
+        least = 0 if key == "image_size" else 1
+        if getattr(recipe, key) < least:
+            raise InputError(f"{key} is {getattr(recipe, key)}; expected at least {least}")
     if recipe.checkpoint_every % recipe.log_every:
         raise InputError(
             f"checkpoint_every is {recipe.checkpoint_every}; "

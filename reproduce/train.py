@@ -11,10 +11,11 @@ from pathlib import Path
 from absl import flags
 
 import data
+from models.settings import MODELS
 from reproduce import program, recipes
 from reproduce.runs import RunConfig, RunDirectory
 
-_MODEL = flags.DEFINE_string("model", "beta_vae", "What to train: beta_vae.")
+_MODEL = flags.DEFINE_string("model", "beta_vae", f"What to train: {', '.join(MODELS)}.")
 _DATASET = flags.DEFINE_string("dataset", "dsprites", "On what: dsprites, npz.")
 _DATA_SOURCE = flags.DEFINE_enum(
     "data_source", "rendered", ["rendered", "tfds"], "Where dsprites comes from."
@@ -61,6 +62,7 @@ def main() -> None:
     run = RunDirectory(_RUN_DIR.value)
     with run.locked():
         dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file)
+        dataset = dataset.at_size(recipe.image_size)
         config = RunConfig(
             recipe,
             _DATASET.value,

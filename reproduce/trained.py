@@ -45,7 +45,7 @@ def load_dataset(run: RunDirectory) -> Dataset:
             f"{config.data_file or config.dataset} has changed since {run.path} was trained; "
             "restore it, or train anew"
         )
-    return dataset
+    return dataset.at_size(config.recipe.image_size)
 
 
 def draw_images(dataset: Dataset, num_images: int, seed: int) -> np.ndarray:

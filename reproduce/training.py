@@ -56,6 +56,8 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
     step = max(run.checkpoints(), default=0)
     if step:
         run.load_checkpoint(step, variables)
+    else:
+        _initialise(model, config, dataset)
     compiled = _choose_compilation(xla, model, config, dataset, strategy, run)
     run_steps = make_step_function(model, config, dataset, strategy, compiled)
     log = _Log(run, model.term_names, step)
@@ -91,6 +93,14 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
                     raise RunError(_not_finite("weights are", step, run))
                 log.write()
                 run.save_checkpoint(step, values)
+
+
+def _initialise(model: Any, config: RunConfig, dataset: Dataset) -> None:
+    """Shows the model its first batch, of images drawn for nothing else."""
+    rng = np.random.default_rng([config.seed, 4])
+    indices = rng.integers(len(dataset), size=config.recipe.batch_size)
+    seed = tf.random.fold_in(tf.constant([config.seed, 1]), 0)
+    model.initialise(tf.constant(dataset.images(indices)), seed)
 
 
 def make_step_function(

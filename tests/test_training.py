@@ -319,4 +319,6 @@ def test_two_devices_share_the_batch_that_one_would_get(tiny):
         one, two = pool.submit(ten_steps_on_one_and_two_devices, tiny).result()
     np.testing.assert_allclose(one[0], two[0], rtol=1e-5)
     for of_one, of_two in zip(one[1], two[1], strict=True):
-        np.testing.assert_allclose(of_one, of_two, rtol=1e-3, atol=1e-5)
+        # Sums are taken in another order, and Adam divides by gradients that are nearly zero; ten
+        # steps move a weight by up to 1e-2, of which another batch would change a good part.
+        np.testing.assert_allclose(of_one, of_two, rtol=1e-3, atol=1e-4)
