@@ -67,7 +67,7 @@ class Dataset:
         return height * self.reduction, width * self.reduction, channels
 
     def at_size(self, height: int) -> Dataset:
-        """The same images averaged down to a height, or themselves if it is 0 or they are no larger.
+        """The same images averaged down to a height; as they are if it is 0, or they are no larger.
 
         Raises:
             InputError: If the height does not divide the images'.

@@ -19,21 +19,21 @@ class Recipe:
     Attributes:
         model: A key of `models.settings.MODELS`.
         settings: What defines the model.
-        image_size: Height of the images that the model sees; larger ones are averaged down to it,
-            and smaller ones stay as they are. 0: as they are.
         batch_size: Images a step.
         num_steps: Training steps, unless a flag says otherwise.
         log_every: Steps a row of training.csv.
         checkpoint_every: Steps a checkpoint; a multiple of `log_every`.
+        image_size: Height of the images that the model sees; larger ones are averaged down to it,
+            and smaller ones stay as they are. 0: as they are.
     """
 
     model: str
     settings: Settings
-    image_size: int = 0
     batch_size: int = 64
     num_steps: int = 300_000
     log_every: int = 1_000
     checkpoint_every: int = 5_000
+    image_size: int = 0
 
 
 _QUICK = BetaVAESettings(
