@@ -12,7 +12,7 @@ import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: l
 import threadpoolctl
 
 NUM_BINS = 20
-_MERGED_CELLS = 200  # neighbouring factors are counted in one table of at most so many cells
+_MERGED_CELLS = 1_024  # neighbouring factors are counted in one table of at most so many cells
 
 
 def discretise(latents: np.ndarray) -> np.ndarray:
@@ -68,30 +68,27 @@ class InformationEngine:
         self._latents = np.ascontiguousarray(np.asarray(latents, np.float64).T)
         self._blas = threadpoolctl.ThreadpoolController()
         n = len(factors)
-        sizes = factors.max(axis=0) + 1
+        self._sizes = (factors.max(axis=0) + 1).astype(np.int64)
         # Neighbouring factors are counted in one table and summed out afterwards: most of the
         # time goes into counting, and so it is done once for several factors.
         groups: list[list[int]] = []
-        for j, size in enumerate(sizes):
-            cells = np.prod([sizes[i] for i in groups[-1]]) if groups else np.inf
+        for j, size in enumerate(self._sizes):
+            cells = np.prod(self._sizes[groups[-1]]) if groups else np.inf
             if cells * size <= _MERGED_CELLS:
                 groups[-1].append(j)
             else:
                 groups.append([j])
-        self._cells = np.zeros((len(groups), n), np.int32)
-        num_cells = []
-        # For each merged cell and factor of its group: the row of that factor's own table.
-        rows: list[np.ndarray] = []
-        for g, members in enumerate(groups):
-            shape = tuple(sizes[members])
-            self._cells[g] = np.ravel_multi_index(tuple(factors[:, members].T), shape) * NUM_BINS
-            num_cells.append(int(np.prod(shape)))
-            rows += [index.ravel() for index in np.indices(shape)]
-        self._num_cells = np.array(num_cells)
+        shapes = [tuple(self._sizes[members]) for members in groups]
+        self._num_cells = np.array([np.prod(shape) for shape in shapes])
         self._first_factor = np.cumsum([0, *map(len, groups)])
-        self._row_starts = np.cumsum([0, *map(len, rows)])
-        self._rows = np.concatenate(rows).astype(np.int32)
-        self._sizes = sizes.astype(np.int64)
+        self._cells = np.stack(
+            [
+                np.ravel_multi_index(tuple(factors[:, members].T), shape) * NUM_BINS
+                for members, shape in zip(groups, shapes, strict=True)
+            ]
+        ).astype(np.uint32)
+        # Small counts keep the tables in the processor's first cache.
+        self._count_type = np.zeros(0, np.uint16 if n < 2**16 else np.uint32)
         counts = np.arange(n + 1, dtype=np.float64)
         self._count_log_count = counts * np.log(np.maximum(counts, 1))
         self._factor_term = np.array(
@@ -114,9 +111,8 @@ class InformationEngine:
                 self._cells,
                 self._num_cells,
                 self._first_factor,
-                self._rows,
-                self._row_starts,
                 self._sizes,
+                self._count_type,
                 self._factor_term,
                 self._count_log_count,
             )
@@ -152,6 +148,29 @@ def _bin(values: np.ndarray, bins: np.ndarray) -> None:
         bins[r] = min(np.int32(guess - below + above), last)
 
 
+@numba.njit(cache=True)
+def _add(into: np.ndarray, other: np.ndarray) -> None:
+    for i in range(len(into)):
+        into[i] += other[i]
+
+
+@numba.njit(cache=True)
+def _fold(table: np.ndarray, rows: int, width: int) -> None:
+    """Sums the rows of a table [rows * width] into the first, by halves: long sums are fast."""
+    while rows > 1:
+        half = rows // 2
+        _add(table[: half * width], table[(rows - half) * width : rows * width])
+        rows -= half
+
+
+@numba.njit(cache=True)
+def _sum_of(table: np.ndarray, terms: np.ndarray) -> float:
+    total = 0.0
+    for count in table:
+        total += terms[count]
+    return total
+
+
 @numba.njit(cache=True, parallel=True)
 def _information(
     latents: np.ndarray,
@@ -159,9 +178,8 @@ def _information(
     cells: np.ndarray,
     num_cells: np.ndarray,
     first_factor: np.ndarray,
-    rows: np.ndarray,
-    row_starts: np.ndarray,
     sizes: np.ndarray,
+    count_type: np.ndarray,
     factor_term: np.ndarray,
     count_log_count: np.ndarray,
 ) -> np.ndarray:
@@ -171,35 +189,32 @@ def _information(
     information = np.empty((num_bases, m, k))
     for b in numba.prange(num_bases):
         rotated = np.dot(bases[b].T.copy(), latents)
-        bins = np.empty(n, np.int32)
-        merged = np.empty(num_cells.max() * NUM_BINS, np.int32)
-        table = np.empty((sizes.max(), NUM_BINS), np.int32)
-        latent_counts = np.empty(NUM_BINS, np.int32)
+        bins = np.empty(n, np.uint32)
+        merged = np.empty(num_cells.max() * NUM_BINS, count_type.dtype)
+        table = np.empty(sizes.max() * NUM_BINS, count_type.dtype)
         for j in range(m):
             _bin(rotated[j], bins)
             for g in range(len(num_cells)):
-                used = merged[: num_cells[g] * NUM_BINS]
-                used[:] = 0
+                merged[: num_cells[g] * NUM_BINS] = 0
                 for r in range(n):
-                    used[cells[g, r] + bins[r]] += 1
-                if g == 0:
-                    latent_counts[:] = 0
-                    for cell in range(num_cells[g]):
-                        for bin_ in range(NUM_BINS):
-                            latent_counts[bin_] += used[cell * NUM_BINS + bin_]
-                    latent_term = 0.0
-                    for count in latent_counts:
-                        latent_term += count_log_count[count]
-                for f in range(first_factor[g], first_factor[g + 1]):
-                    table[: sizes[f]] = 0
-                    for cell in range(num_cells[g]):
-                        row = rows[row_starts[f] + cell]
-                        for bin_ in range(NUM_BINS):
-                            table[row, bin_] += used[cell * NUM_BINS + bin_]
-                    joint_term = 0.0
-                    for row in range(sizes[f]):
-                        for bin_ in range(NUM_BINS):
-                            joint_term += count_log_count[table[row, bin_]]
-                    total = joint_term - latent_term - factor_term[f] + count_log_count[n]
-                    information[b, j, f] = max(total / n, 0.0)
+                    merged[cells[g, r] + bins[r]] += 1
+                # The last factor first: its table is the sum over all before it; then it is
+                # summed out itself, cell by cell of those before.
+                before = num_cells[g]
+                for f in range(first_factor[g + 1] - 1, first_factor[g] - 1, -1):
+                    width = sizes[f] * NUM_BINS
+                    before //= sizes[f]
+                    own = table[:width]
+                    own[:] = merged[:width]
+                    for cell in range(1, before):
+                        _add(own, merged[cell * width : (cell + 1) * width])
+                    information[b, j, f] = _sum_of(own, count_log_count)
+                    for cell in range(before):
+                        used = merged[cell * width : (cell + 1) * width]
+                        _fold(used, sizes[f], NUM_BINS)
+                        merged[cell * NUM_BINS : (cell + 1) * NUM_BINS] = used[:NUM_BINS]
+            latent_term = _sum_of(merged[:NUM_BINS], count_log_count)
+            for f in range(k):
+                total = information[b, j, f] - latent_term - factor_term[f] + count_log_count[n]
+                information[b, j, f] = max(total / n, 0.0)
     return information
