@@ -54,6 +54,7 @@ class Plan:
         seed: Of the draws, of splits and of fits; each family has its own stream, whichever
             others are asked for.
         workers: Processes for fits; no value depends on it.
+        device: `cpu` or `gpu`, for mutual information.
     """
 
     families: Sequence[str]
@@ -62,6 +63,7 @@ class Plan:
     num_fits: int = 99
     seed: int = 0
     workers: int = 1
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         choices.check_families(self.families)
@@ -172,7 +174,7 @@ class _FamilyTest:
         progress: Progress,
     ) -> None:
         self._name, self._points, self._plan, self._progress = name, points, plan, progress
-        self._scorer = BasisScorer(points, plan.metrics, plan.seed)
+        self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device)
         self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
 
     def _score(self, many: np.ndarray, num_fits: int) -> Scores:

@@ -1,7 +1,8 @@
-"""Tests whether a representation's learned axes are special among random bases.
+r"""Tests whether a representation's learned axes are special among random bases.
 
 Example:
-    python -m reproduce.basis_test --representation=representation.npz --output=basis_test.csv
+    python -m reproduce.basis_test --representation=representation.npz --output=basis_test.csv \
+        --report=report.html
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from reproduce import choices, program
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
 _FAMILIES = flags.DEFINE_list(
-    "families", list(choices.DEFAULT_FAMILIES), f"Some of {', '.join(choices.FAMILIES)}."
+    "families", list(choices.FAMILIES), f"Some of {', '.join(choices.FAMILIES)}."
 )
 _METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(choices.METRICS)}.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
@@ -26,6 +27,9 @@ _NUM_FITS = flags.DEFINE_integer(
 )
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes for such fits.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
+_DEVICE = flags.DEFINE_enum(
+    "device", "cpu", ["cpu", "gpu"], "Where mutual information is computed."
+)
 _SKIP_INACTIVE = flags.DEFINE_bool(
     "skip_inactive", False, "Leave out families of the active latents where fewer than two are."
 )
@@ -34,6 +38,7 @@ _OUTPUT = flags.DEFINE_string(
     "basis_test.csv",
     "The table; the draws go into null.npz beside it, and the best axes into cherry_picking.csv.",
 )
+_REPORT = flags.DEFINE_string("report", None, "A page of it as well, as reproduce.report writes.")
 
 
 def main() -> None:
@@ -44,17 +49,29 @@ def main() -> None:
     choices.check_families(families)
     choices.check_metrics(metrics)
 
+    if _DEVICE.value == "gpu" and not program.start_tensorflow().config.list_physical_devices(
+        "GPU"
+    ):
+        raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     import tqdm
 
     from data.files import save_npz, write_text
     from reproduce import assessment, bases, representation
 
+    if _REPORT.value:
+        from reproduce import page, verdicts
     tested = representation.load(_REPRESENTATION.value)
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
     plan = assessment.Plan(
-        families, metrics, _NUM_BASES.value, _NUM_FITS.value, _SEED.value, _WORKERS.value
+        families,
+        metrics,
+        _NUM_BASES.value,
+        _NUM_FITS.value,
+        _SEED.value,
+        _WORKERS.value,
+        _DEVICE.value,
     )
     with tqdm.tqdm(desc="basis test", total=plan.total(), unit=" bases", disable=None) as bar:
         found = assessment.assess(tested, plan, bar.update)
@@ -73,8 +90,14 @@ def main() -> None:
         text = found.cherry_picking.to_csv(index=False)
         write_text(output.parent / "cherry_picking.csv", text)
     write_text(output, found.table.to_csv(index=False))
+    if _REPORT.value:
+        results = verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
+        table, contrasts = verdicts.judge(results, seed=0)
+        write_text(Path(_REPORT.value), page.render(results, table, contrasts))
     shown = found.table.dropna(axis=1, how="all")
     print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    if _REPORT.value:
+        print(*table["sentence"], _REPORT.value, sep="\n")
 
 
 if __name__ == "__main__":

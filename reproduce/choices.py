@@ -20,15 +20,6 @@ FAMILIES = (
     "supervised",
     "geodesic",
 )
-DEFAULT_FAMILIES = (
-    "haar_active",
-    "haar",
-    "signed_permutation",
-    "pca",
-    "ica",
-    "supervised",
-    "geodesic",
-)
 METRICS = (
     "mig",
     "mig_sup",

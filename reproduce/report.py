@@ -21,6 +21,8 @@ _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of the
 _VERDICT = flags.DEFINE_string("verdict", None, "verdict.csv, with contrast.csv beside it.")
 _REPRESENTATION = flags.DEFINE_list("representation", [], "Somebody's own representations.")
 _BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of these.")
+_ARMS = flags.DEFINE_list("arms", [], "What each is a seed of; by default each stands alone.")
+_CONTROL = flags.DEFINE_string("control", None, "The arm that all others are contrasted with.")
 _PROFILE = flags.DEFINE_string("profile", None, "The main job's profile, to be named on the page.")
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The page.")
 
@@ -47,8 +49,8 @@ def main() -> None:
         table, contrasts = verdicts.read_verdicts(Path(_VERDICT.value))
     else:
         files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = verdicts.read_representations(list(files), list(tests))
-        table, contrasts = verdicts.judge(results, seed=0)
+        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
+        table, contrasts = verdicts.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     write_text(Path(_OUTPUT.value), page.render(results, table, contrasts, _PROFILE.value, summary))
     print(_OUTPUT.value)

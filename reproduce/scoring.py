@@ -35,6 +35,7 @@ from reproduce.representation import Representation
 _NUM_GROUPS = {"num_train": 10_000, "num_eval": 5_000}
 
 Scores = dict[str, np.ndarray]
+Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,13 +120,24 @@ METRICS: dict[str, Metric] = {
 
 
 def sign_of(column: str) -> int:
-    """1 where a higher value of a column is better, -1 where a lower one is."""
-    return next(metric.sign for metric in METRICS.values() if column in metric.columns)
+    """1 where a higher value of a column is better, -1 where a lower one is.
+
+    Columns that are no metric of a representation, as traversal purity, are better when higher.
+    """
+    return next((metric.sign for metric in METRICS.values() if column in metric.columns), 1)
 
 
 def is_invariant(column: str) -> bool:
     """Whether no rotation changes a column, but by regularisation."""
     return any(column in metric.invariant for metric in METRICS.values())
+
+
+def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray], Engine]:
+    if device == "cpu":
+        return InformationEngine
+    from reproduce.metrics.information_tensorflow import TensorFlowInformationEngine
+
+    return TensorFlowInformationEngine
 
 
 class BasisScorer:
@@ -134,20 +146,23 @@ class BasisScorer:
     Its memory does not grow with the number of bases.
     """
 
-    def __init__(self, points: Points, metrics: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, points: Points, metrics: Sequence[str], seed: int, device: str = "cpu"
+    ) -> None:
         """Computes what the metrics need whatever the basis.
 
         Args:
             points: What is scored.
             metrics: Keys of `METRICS`.
             seed: Of splits, groups of rows and fits: the same in every basis.
+            device: `cpu`, or `gpu` for mutual information, with TensorFlow started.
         """
         self._points, self._seed = points, seed
         self._closed = [name for name in metrics if METRICS[name].source != "fit"]
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
-            self._engine = InformationEngine(points.latents, points.factors)
+            self._engine = _information_engine(device)(points.latents, points.factors)
             self.factor_entropies = entropies(points.factors)
         if "covariance" in sources:
             d = points.latents.shape[1]

@@ -1,10 +1,14 @@
-"""Judges many seeds' basis tests together: one verdict an arm, and the contrast between arms.
+r"""Judges many seeds' basis tests together: one verdict an arm, and the contrast between arms.
 
 Reads the run directories' config.json, training.csv, representation.npz, basis_test.csv and
-null.npz; writes verdict.csv, and contrast.csv beside it.
+null.npz, or somebody's own representations with their basis tests; writes verdict.csv, and
+contrast.csv beside it.
 
-Example:
+Examples:
     python -m reproduce.verdict --runs=runs/a,runs/b,runs/c --output=verdict.csv
+    python -m reproduce.verdict --representation=a0.npz,a1.npz,b0.npz,b1.npz \
+        --basis_test=a0/basis_test.csv,a1/basis_test.csv,b0/basis_test.csv,b1/basis_test.csv \
+        --arms=mine,mine,theirs,theirs --control=theirs
 """
 
 from __future__ import annotations
@@ -17,6 +21,10 @@ from data.files import InputError
 from reproduce import program
 
 _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of them.")
+_REPRESENTATION = flags.DEFINE_list("representation", [], "Or somebody's own representations.")
+_BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of these.")
+_ARMS = flags.DEFINE_list("arms", [], "What each is a seed of; by default each stands alone.")
+_CONTROL = flags.DEFINE_string("control", None, "The arm that all others are contrasted with.")
 _ALPHA = flags.DEFINE_float("alpha", 0.05, "Level of significance.", 0.0, 1.0)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the joint draws' shuffles.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "verdict.csv", "The verdicts, one row each.")
@@ -24,14 +32,20 @@ _OUTPUT = flags.DEFINE_string("output", "verdict.csv", "The verdicts, one row ea
 
 def main() -> None:
     """Judges, writes, prints the sentences."""
-    if not _RUNS.value:
-        raise InputError("--runs is missing; give tested run directories")
+    if bool(_RUNS.value) == bool(_REPRESENTATION.value):
+        raise InputError(
+            "give either --runs, tested run directories, or --representation, files of your own"
+        )
     from data.files import write_text
     from reproduce import verdicts
     from reproduce.runs import find_runs
 
-    results = verdicts.read_results(find_runs(_RUNS.value))
-    table, contrasts = verdicts.judge(results, _SEED.value, _ALPHA.value)
+    if _RUNS.value:
+        results = verdicts.read_results(find_runs(_RUNS.value))
+    else:
+        files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
+        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
+    table, contrasts = verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))

@@ -19,9 +19,18 @@ from reproduce.scoring import sign_of
 ALPHA = 0.05
 NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as p = 1
 NULLS = ("haar", "haar_active")
+PURITY = "traversal_purity"
+PRIMARY = {  # the metric of each arm's primary hypothesis
+    "beta_vae/diagonal": "mig",
+    "beta_vae/full_covariance": "mig",
+    "infogan": "mig",
+    "glow": PURITY,
+}
 MODEL_NAMES = {
     "beta_vae/diagonal": "beta-VAE, diagonal posterior",
     "beta_vae/full_covariance": "beta-VAE, full-covariance posterior",
+    "infogan": "InfoGAN",
+    "glow": "Glow",
 }
 CONTRASTS = {"beta_vae/diagonal": "beta_vae/full_covariance"}
 CONTRAST_COLUMNS = (
@@ -46,10 +55,11 @@ class SeedResult:
     Attributes:
         arm: The model with its posterior and whatever else tells arms apart.
         data_set: What it was trained on; empty for somebody's own representation.
-        seed: Of the training.
+        seed: Of the training; somebody's own representations of one arm are numbered.
         encoded: The representation that was tested.
-        frame: basis_test.csv.
-        nulls: The draws by "family/metric".
+        frame: basis_test.csv, and traversal_purity.csv below it if there is one.
+        nulls: The draws of both by "family/metric".
+        picked: cherry_picking.csv, if there is one.
         run: Where it was trained; None for somebody's own representation.
     """
 
@@ -59,6 +69,7 @@ class SeedResult:
     encoded: Representation
     frame: pd.DataFrame
     nulls: dict[str, np.ndarray]
+    picked: pd.DataFrame | None = None
     run: RunDirectory | None = None
 
     def row(self, family: str, metric: str) -> dict[str, float] | None:
@@ -114,17 +125,20 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         read_table(run.training_file, ["step"])
         encoded = representation.load(run.representation_file)
-        frame, nulls = _read_test(run.basis_test_file, encoded)
-        results.append(SeedResult(arm, config.data_set, config.seed, encoded, frame, nulls, run))
+        tested = _read_test(run.basis_test_file, encoded)
+        results.append(SeedResult(arm, config.data_set, config.seed, encoded, *tested, run))
     return results
 
 
-def read_representations(files: Sequence[Path], tests: Sequence[Path]) -> list[SeedResult]:
-    """Reads somebody's own representations with their basis tests; each is judged by itself.
+def read_representations(
+    files: Sequence[Path], tests: Sequence[Path], arms: Sequence[str] = ()
+) -> list[SeedResult]:
+    """Reads somebody's own representations with their basis tests.
 
     Args:
         files: Each a representation.npz.
-        tests: The basis_test.csv of each, with its null.npz beside it.
+        tests: The basis_test.csv of each, with what was written beside it.
+        arms: What each is a seed of; by default each is judged by itself.
 
     Raises:
         InputError: If a file is missing or damaged, or the numbers of files differ.
@@ -133,11 +147,20 @@ def read_representations(files: Sequence[Path], tests: Sequence[Path]) -> list[S
         raise InputError(
             f"{len(files)} representations and {len(tests)} basis tests; give one test for each"
         )
-    results = []
-    for file, test in zip(files, tests, strict=True):
+    if arms and len(arms) != len(files):
+        raise InputError(f"{len(files)} representations and {len(arms)} arms; name one for each")
+    results: list[SeedResult] = []
+    for file, test, arm in zip(files, tests, arms or _own_names(files), strict=True):
         encoded = representation.load(file)
-        results.append(SeedResult(file.stem, "", 0, encoded, *_read_test(test, encoded)))
+        seed = sum(result.arm == arm for result in results)
+        results.append(SeedResult(arm, "", seed, encoded, *_read_test(test, encoded)))
     return results
+
+
+def _own_names(files: Sequence[Path]) -> list[str]:
+    """Short names that tell files apart: their stems if they do, else the whole paths."""
+    stems = [file.stem for file in files]
+    return stems if len(set(stems)) == len(stems) else [str(file) for file in files]
 
 
 def read_verdicts(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -166,15 +189,27 @@ def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.Data
     return frame
 
 
-def _read_test(file: Path, encoded: Representation) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """A basis_test.csv with the draws in null.npz beside it; a verdict needs both nulls."""
+def _read_test(
+    file: Path, encoded: Representation
+) -> tuple[pd.DataFrame, dict[str, np.ndarray], pd.DataFrame | None]:
+    """A basis_test.csv and what lies beside it: the draws, and maybe the two optional tables.
+
+    A verdict needs the draws of both nulls.
+    """
     frame = read_table(file, COLUMNS)
     null_file = file.with_name("null.npz")
     nulls = load_npz(null_file)
     for family in NULLS if len(encoded.active()) >= 2 else NULLS[:1]:
         if not any(key.startswith(f"{family}/") for key in nulls):
             raise InputError(f"{null_file}: no draws of {family}; name it in --families")
-    return frame, nulls
+    purity_file, picked_file = (
+        file.with_name(f"{stem}.csv") for stem in (PURITY, "cherry_picking")
+    )
+    if purity_file.exists():
+        frame = pd.concat([frame, read_table(purity_file, COLUMNS)], ignore_index=True)
+        nulls |= load_npz(file.with_name("purity_null.npz"))
+    picked = read_table(picked_file, ["k", "learned", "m_star"]) if picked_file.exists() else None
+    return frame, nulls, picked
 
 
 def name(arm: str) -> str:
@@ -198,7 +233,7 @@ def metrics_of(results: Sequence[SeedResult]) -> list[str]:
 
 
 def judge(
-    results: Sequence[SeedResult], seed: int, alpha: float = ALPHA
+    results: Sequence[SeedResult], seed: int, alpha: float = ALPHA, control: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judges every arm on its data set over its seeds, and the contrasts between arms.
 
@@ -206,14 +241,20 @@ def judge(
         results: One for each trained seed.
         seed: Of the shuffles of joint draws and permutations.
         alpha: Level of significance.
+        control: The arm that all others are contrasted with; by default a full-covariance
+            posterior is that of the diagonal one.
 
     Returns:
         The verdicts, a row for each arm, data set and metric, and the contrasts. An arm is
-        `special` if its mean over seeds has p <= alpha against both nulls.
+        `special` if its mean over seeds has p <= alpha against both nulls; a decoder's strata,
+        whose coordinates are standardised by their prior, have the one null alone.
 
     Raises:
-        InputError: If an arm has the same seed twice.
+        InputError: If an arm has the same seed twice, or there is no such control.
     """
+    if control is not None and control not in {result.arm for result in results}:
+        arms = ", ".join(dict.fromkeys(result.arm for result in results))
+        raise InputError(f"unknown control {control!r}; expected one of the arms {arms}")
     verdicts, contrasts = [], []
     groups: dict[tuple[str, str], list[SeedResult]] = {}
     for result in results:
@@ -228,14 +269,14 @@ def judge(
         for metric in metrics_of(seeds):
             verdicts.append(_judge_arm(arm, dataset, seeds, metric, seed, alpha))
     for (arm, dataset), seeds in groups.items():
-        control = _control(arm)
-        if control is None or (control, dataset) not in groups:
+        other = _control(arm) if control is None else control
+        if other is None or other == arm or (other, dataset) not in groups:
             continue
-        others = groups[control, dataset]
+        others = groups[other, dataset]
         if min(len(seeds), len(others)) < 2:
             continue  # nothing can be dealt anew
-        for metric in metrics_of(seeds):
-            contrasts.append(_contrast(arm, control, dataset, seeds, others, metric, seed))
+        for metric in metrics_of([*seeds, *others]):
+            contrasts.append(_contrast(arm, other, dataset, seeds, others, metric, seed))
     verdict_frame, contrast_frame = (
         pd.DataFrame(verdicts),
         pd.DataFrame(contrasts, columns=CONTRAST_COLUMNS),
@@ -269,6 +310,8 @@ def _judge_arm(
     special = True
     special_seeds = np.full(len(seeds), True)
     for index, family in enumerate(NULLS):
+        if metric.startswith(PURITY) and not any(s.is_tested(family, metric) for s in seeds):
+            continue
         observed = float(np.mean([result.observed(family, metric) for result in seeds]))
         rng = np.random.default_rng([seed, index])
         null = significance.joint_null([result.null(family, metric) for result in seeds], rng)
@@ -292,26 +335,33 @@ def _judge_arm(
 def verdict_sentence(row: dict[str, object]) -> str:
     """One arm's verdict in words that say no more than its numbers."""
     metric, seeds = title(str(row["metric"])), int(str(row["num_seeds"]))
-    count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] else ""
-    parts = [
-        f"{metric} {row['haar_observed']:.3f} against a mean of {row['haar_null_mean']:.3f} in "
-        f"random bases of all latents (z = {_signed(row['haar_z'])}, p = {row['haar_p']:.2g})",
-        f"{row['haar_active_observed']:.3f} against {row['haar_active_null_mean']:.3f} in random "
-        f"bases of the active latents (z = {_signed(row['haar_active_z'])}, "
-        f"p = {row['haar_active_p']:.2g})",
-    ]
+    count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] or seeds > 1 else ""
+    families = [family for family in NULLS if f"{family}_p" in row]
+    parts, start = [], f"{metric} "
+    for family in families:
+        what = {"haar": "all", "haar_active": "the active"}[family]
+        if "haar_active" not in families:
+            what = "the"
+        parts.append(
+            f"{start}{row[f'{family}_observed']:.3f} against a mean of "
+            f"{row[f'{family}_null_mean']:.3f} in random bases of {what} latents "
+            f"(z = {_signed(row[f'{family}_z'])}, p = {row[f'{family}_p']:.2g})"
+        )
+        start = ""
     if row["special"]:
         claim = "the learned axes match the chosen factors better than random axes do"
+        if str(row["metric"]).startswith(PURITY):
+            claim = (
+                "moving along the learned axes changes fewer factors at once than random axes do"
+            )
         if sign_of(str(row["metric"])) < 0:
             claim = "the learned axes are less correlated than random axes are"
         alone = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
         end = alone if seeds > 1 else ""
     else:
         claim = "the learned axes are not told apart from random axes"
-        end = (
-            f". A mean {metric} of {row['haar_detectable']:.3f} and "
-            f"{row['haar_active_detectable']:.3f} would have been called special"
-        )
+        needed = " and ".join(f"{row[f'{family}_detectable']:.3f}" for family in families)
+        end = f". A mean {metric} of {needed} would have been called special"
     collapsed = int(str(row["collapsed"]))
     if collapsed:
         plural = "s have" if collapsed > 1 else " has"
@@ -360,21 +410,33 @@ def _contrast(
 
 
 def _adjust(verdicts: pd.DataFrame, contrasts: pd.DataFrame) -> None:
-    """Adds Holm's adjusted p-values of the primary hypotheses: by MIG, within each data set.
+    """Adds Holm's adjusted p-values of the primary hypotheses, within each data set.
 
-    Several settings of one model (betas, say) are judged as families of their own.
+    Several settings of the VAE (betas, say) are judged as families of their own; the other models
+    belong to each of them, and the largest of their adjusted values counts.
     """
     verdicts["holm_p"] = np.nan
     contrasts["holm_p"] = np.nan
-    for arm, dataset in {(v["model"], v["data_set"]) for v in verdicts.to_dict("records")}:
-        control = _control(arm)
-        if control is None:
-            continue
-        primary = verdicts["metric"].eq("mig") & verdicts["data_set"].eq(dataset)
-        rows = verdicts[primary & verdicts["model"].isin([arm, control])].index
-        primary = contrasts["metric"].eq("mig") & contrasts["data_set"].eq(dataset)
-        pairs = contrasts[primary & contrasts["model"].eq(arm)].index
-        tested = [*verdicts.loc[rows, "haar_p"], *contrasts.loc[pairs, "p_value"]]
-        adjusted = significance.holm(tested, NUM_PRIMARY)
-        verdicts.loc[rows, "holm_p"] = adjusted[: len(rows)]
-        contrasts.loc[pairs, "holm_p"] = adjusted[len(rows) :]
+    keys = verdicts["model"].str.partition(" ")
+    primary = verdicts["metric"].eq(keys[0].map(PRIMARY))
+    of_vae = keys[0].isin([*CONTRASTS, *CONTRASTS.values()])
+    contrast_keys = contrasts["model"].str.partition(" ") if len(contrasts) else None
+    for dataset in verdicts["data_set"].unique():
+        here = primary & verdicts["data_set"].eq(dataset)
+        for setting in keys[2][here & of_vae].unique() if (here & of_vae).any() else [""]:
+            rows = verdicts[here & (~of_vae | keys[2].eq(setting))].index
+            pairs = pd.Index([])
+            if contrast_keys is not None:
+                of_setting = contrast_keys[0].isin(CONTRASTS) & contrast_keys[2].eq(setting)
+                chosen = of_setting & contrasts["data_set"].eq(dataset)
+                pairs = contrasts[chosen & contrasts["metric"].eq("mig")].index
+            if not len(rows):
+                continue
+            tested = [*verdicts.loc[rows, "haar_p"], *contrasts.loc[pairs, "p_value"]]
+            if len(tested) > NUM_PRIMARY:
+                continue  # several settings of one model: no family that was fixed in advance
+            adjusted = np.array(significance.holm(tested, NUM_PRIMARY))
+            verdicts.loc[rows, "holm_p"] = np.fmax(
+                verdicts.loc[rows, "holm_p"], adjusted[: len(rows)]
+            )
+            contrasts.loc[pairs, "holm_p"] = adjusted[len(rows) :]

@@ -37,17 +37,22 @@ class TensorFlowInformationEngine:
         num_bases, _, m = bases.shape
         step = max(1, _CHUNK_NUMBERS // (len(self._latents) * m * NUM_BINS))
         parts = [
-            self._information(tf.constant(bases[start : start + step], tf.float64)).numpy()
+            self._information(
+                tf.constant(bases[start : start + step], tf.float64),
+                tf.constant(NUM_BINS, tf.float64),
+            ).numpy()
             for start in range(0, num_bases, step)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, m, self._num_factors))
 
     @tf.function(reduce_retracing=True)
-    def _information(self, bases: tf.Tensor) -> tf.Tensor:
+    def _information(self, bases: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
+        # `num_bins` is NUM_BINS as a tensor: TensorFlow replaces a division by a constant by a
+        # product, which rounds differently from NumPy's edges.
         rotated = tf.einsum("nd,bdm->bmn", self._latents, bases)
-        bins = tf.one_hot(_bin(rotated), NUM_BINS)  # [b, m, n, bins]
+        bins = tf.one_hot(_bin(rotated, num_bins), NUM_BINS)  # [b, m, n, bins]
         n = tf.cast(tf.shape(self._latents)[0], tf.float64)
-        # Counts are whole numbers: exact in float32, if the device does not round its factors.
+        # Exact even where a GPU rounds the factors of a product: these are zeros and ones.
         counts = tf.einsum("bmnv,nc->bmcv", bins, self._factors)
         joint = tf.cast(counts, tf.float64) / n
         latent_shares = tf.cast(tf.reduce_sum(bins, axis=2), tf.float64)[:, :, None, :] / n
@@ -59,13 +64,13 @@ class TensorFlowInformationEngine:
         return tf.maximum(tf.transpose(by_factor, [1, 2, 0]), 0.0)
 
 
-def _bin(values: tf.Tensor) -> tf.Tensor:
+def _bin(values: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
     """Bins float64 [..., n] into 0..19 as `numpy.histogram`'s edges do; a constant into bin 0."""
     low = tf.reduce_min(values, axis=-1, keepdims=True)
     high = tf.reduce_max(values, axis=-1, keepdims=True)
-    width = (high - low) / NUM_BINS
+    width = (high - low) / num_bins
     guess = tf.math.floor(tf.math.divide_no_nan(values - low, width))
-    # The quotient may round to the wrong side of an edge; the edges, as NumPy computes them, decide.
+    # The quotient may round to the wrong side of an edge; the edges decide, as NumPy computes them.
     guess -= tf.cast(values < guess * width + low, tf.float64)
     guess += tf.cast((values >= (guess + 1) * width + low) & (width > 0), tf.float64)
     return tf.cast(tf.clip_by_value(guess, 0, NUM_BINS - 1), tf.int32)
