@@ -173,6 +173,47 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
     return figure
 
 
+def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
+    """The best k learned axes against the best k axes of random bases, a line for each seed.
+
+    None where no seed has such a curve.
+    """
+    arms = {
+        arm: [(s, s.picked) for s in seeds if s.picked is not None]
+        for arm, seeds in _arms(results).items()
+    }
+    if not any(arms.values()):
+        return None
+    with plt.rc_context(_STYLE):
+        figure, axes = _grid(1, len(arms), 2.9)
+        for axis, (arm, seeds) in zip(axes[0], arms.items(), strict=True):
+            for index, (result, picked) in enumerate(seeds):
+                style = _SEED_STYLES[index % len(_SEED_STYLES)]
+                k, mean, sd = picked["k"], picked["null_mean"], picked["null_sd"]
+                axis.fill_between(k, mean - sd, mean + sd, color=RANDOM, alpha=0.25, linewidth=0)
+                axis.plot(k, mean, style, color=RANDOM, label="random bases" if not index else None)
+                axis.plot(
+                    k,
+                    picked["learned"],
+                    style,
+                    color=LEARNED,
+                    marker="o",
+                    markersize=3.5,
+                    label=f"learned, seed {result.seed}" if result.run else "learned basis",
+                )
+            axis.set_title(verdicts.name(arm), loc="left")
+            axis.set_xlabel("k, how many of the best axes are shown")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.set_ylim(bottom=0)
+            if seeds:
+                axis.legend(frameon=False, fontsize=8)
+        top = max(axis.get_ylim()[1] for axis in axes[0])
+        for axis in axes[0]:
+            axis.set_ylim(0, top)
+        axes[0, 0].set_ylabel("mean gap of the best k axes")
+    return figure
+
+
 def effects(results: Sequence[SeedResult], metric: str) -> Figure:
     """Each seed's effect, z over random bases of all latents, by arm."""
     arms = _arms(results)

@@ -41,7 +41,8 @@ def render(
     results = sorted(results, key=lambda result: (result.arm, result.seed))
     trained = [result for result in results if result.run is not None]
     sections = []
-    for metric in verdicts.metrics_of(results):
+    common = verdicts.metrics_of(results)
+    for metric in common[:1] + [metric for metric in common[1:] if metric == verdicts.PURITY]:
         dose = figures.dose_response(results, metric)
         sections.append(
             {
@@ -54,6 +55,7 @@ def render(
                 "effects": figures.to_svg(figures.effects(results, metric)) if trained else None,
             }
         )
+    picking = figures.cherry_picking(results)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reproduce"),
         autoescape=True,
@@ -66,11 +68,15 @@ def render(
         summary=summary,
         primary=verdicts.metrics_of(results)[0],
         verdicts=table.to_dict("records"),
+        metrics_tested=_metric_rows(table),
         contrasts=contrasts.to_dict("records"),
         num_primary=verdicts.NUM_PRIMARY,
         name=verdicts.name,
         dataset=_describe_dataset(results[0]),
         sections=sections,
+        picked=figures.to_svg(picking) if picking else None,
+        searches=[row for result in results for row in _search_rows(result)],
+        general=[row for result in results for row in _general_rows(result)],
         seeds=[_seed_row(result) for result in results],
         strips=[_strips(result, result.run) for result in trained if result.run],
         energy=traversals.ENERGY_SHARE,
@@ -131,6 +137,53 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
             }
         )
     return row
+
+
+def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every arm's verdict by every metric, in short."""
+    rows = []
+    for record in table.to_dict("records"):
+        families = {
+            family: {key: record.get(f"{family}_{key}") for key in ("observed", "null_mean", "p")}
+            for family in verdicts.NULLS
+        }
+        rows.append(
+            {
+                "arm": verdicts.name(str(record["model"])),
+                "metric": verdicts.title(str(record["metric"])),
+                "num_seeds": record["num_seeds"],
+                "special": record["special"],
+                **families,
+            }
+        )
+    return rows
+
+
+def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
+    """How many random directions must be looked through to match the best k learned axes."""
+    if result.picked is None:
+        return []
+    label = {"arm": verdicts.name(result.arm), "seed": result.seed if result.run else None}
+    return [label | {"rows": result.picked.to_dict("records")}]
+
+
+def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
+    """The test against general linear maps (N3), which is exploratory: a row for each metric."""
+    rows = []
+    for metric in verdicts.metrics_of([result]):
+        entries = [
+            result.row(family, metric) for family in ("general_linear", "general_linear_traversal")
+        ]
+        if all(entries):
+            rows.append(
+                {
+                    "arm": verdicts.name(result.arm),
+                    "seed": result.seed if result.run else None,
+                    "metric": verdicts.title(metric),
+                    "entries": entries,
+                }
+            )
+    return rows
 
 
 def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:

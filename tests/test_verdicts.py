@@ -106,6 +106,35 @@ def test_settings_that_differ_make_arms_of_their_own(tmp_path):
     assert len(pairs) == 2
 
 
+def test_anybodys_files_are_judged_by_arm_and_contrasted(tmp_path, run_program):
+    runs = [
+        plant(tmp_path, seed, posterior, posterior == "diagonal")
+        for posterior in ("diagonal", "full_covariance")
+        for seed in range(4)
+    ]
+    files = [str(run.representation_file) for run in runs]
+    tests = [str(run.basis_test_file) for run in runs]
+    output = tmp_path / "verdict.csv"
+    flags = (
+        f"--representation={','.join(files)}",
+        f"--basis_test={','.join(tests)}",
+        f"--output={output}",
+    )
+    arms = "--arms=" + ",".join(["mine"] * 4 + ["theirs"] * 4)
+    done = run_program("verdict", *flags, arms, "--control=theirs")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(output).set_index("model")
+    assert table["num_seeds"].to_dict() == {"mine": 4, "theirs": 4}
+    assert table["special"].to_dict() == {"mine": True, "theirs": False}
+    contrast = pd.read_csv(tmp_path / "contrast.csv").iloc[0]
+    assert (contrast["model"], contrast["control"]) == ("mine", "theirs")
+    assert contrast["p_value"] == pytest.approx(1 / 70)
+    for mistake in ("--arms=mine", "--control=nobody"):
+        done = run_program("verdict", *flags, mistake)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_the_same_seed_twice_is_refused(runs):
     results = verdicts.read_results([runs[0], runs[0]])
     with pytest.raises(InputError, match="given twice"):
