@@ -50,6 +50,7 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(PIP) install --no-build-isolation --editable ".[benchmark]"
 	$(RUN) benchmarks/train_throughput.py
 	$(RUN) benchmarks/basis_throughput.py
+	$(RUN) benchmarks/score_throughput.py
 
 paper:  ## Regenerate the paper's figures and tables (not written yet).
 	@echo "make: the paper is not written yet; make reproduce writes a report" >&2; exit 2

@@ -8,7 +8,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def _num_workers() -> int:
         return _WORKERS.value
     if Path("/dev/nvidia0").exists():
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return program.num_cores()
 
 
 def _seeds(profile: Profile) -> tuple[int, ...]:

@@ -80,6 +80,11 @@ def require_choice(value: str, choices: Any, what: str) -> str:
     return value
 
 
+def num_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Keeps native libraries' start-up chatter, which no log level stops, off the terminal."""

@@ -31,6 +31,12 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of splits, groups of rows and fits.", l
 _NUM_POINTS = flags.DEFINE_integer(
     "num_points", 500, "Points at which distance_to_orthogonality is taken.", lower_bound=1
 )
+_WORKERS = flags.DEFINE_integer(
+    "workers",
+    None,
+    "Threads for fits; by default a core each. No value depends on it.",
+    lower_bound=1,
+)
 _OUTPUT = flags.DEFINE_string("output", "scores.csv", "The table: metric, value.")
 
 
@@ -53,6 +59,7 @@ def main() -> None:
     from data.files import write_text
     from reproduce import representation, scoring
 
+    workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
     rows: list[tuple[str, str, float]] = []
     for metric in tqdm.tqdm(metrics, desc="scoring", unit=" metrics", disable=None):
@@ -62,7 +69,7 @@ def main() -> None:
             assert run is not None
             found = [{metric: _distance_to_orthogonality(run, scored[0])}]
         else:
-            found = [scoring.score(one.points(), [metric], _SEED.value) for one in scored]
+            found = [scoring.score(one.points(), [metric], _SEED.value, workers) for one in scored]
         for file, scores in zip(files, found, strict=True):
             rows += [(file, column, value) for column, value in scores.items()]
     frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])

@@ -49,27 +49,28 @@ class Metric:
         columns: What its rows are called; a test of bases uses them all.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Columns that no rotation changes but by regularisation; they get no p-value.
-        fit: For the source `fit`: (points, seed) to the columns' values.
+        fit: For the source `fit`: (points, seed, threads) to the columns' values, which do not
+            depend on the threads.
     """
 
     source: Literal["information", "covariance", "groups", "fit"]
     columns: tuple[str, ...]
     sign: int = 1
     invariant: tuple[str, ...] = ()
-    fit: Callable[[Points, int], tuple[float, ...]] | None = None
+    fit: Callable[[Points, int, int], tuple[float, ...]] | None = None
 
 
-def _dci(points: Points, seed: int) -> tuple[float, ...]:
-    found = dci_module.dci(*points.split(seed), seed=seed)
+def _dci(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
+    found = dci_module.dci(*points.split(seed), seed=seed, n_jobs=n_jobs)
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_linear(points: Points, seed: int) -> tuple[float, ...]:
-    found = dci_module.dci_linear(*points.split(seed), seed=seed)
+def _dci_linear(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
+    found = dci_module.dci_linear(*points.split(seed), seed=seed, n_jobs=n_jobs)
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_es(points: Points, seed: int) -> tuple[float, ...]:
+def _dci_es(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
     found = dci_es(*points.split(seed), seed=seed)
     return found.explicitness, found.size
 
@@ -93,15 +94,19 @@ METRICS: dict[str, Metric] = {
     "beta_vae": Metric(
         "fit",
         ("beta_vae",),
-        fit=lambda points, seed: (beta_vae_score(points.latents, points.factors, seed=seed),),
+        fit=lambda points, seed, n_jobs: (
+            beta_vae_score(points.latents, points.factors, seed=seed),
+        ),
     ),
-    "irs": Metric("fit", ("irs",), fit=lambda points, seed: (irs(points.latents, points.factors),)),
-    "sap": Metric("fit", ("sap",), fit=lambda points, seed: (sap(*points.split(seed)),)),
+    "irs": Metric(
+        "fit", ("irs",), fit=lambda points, seed, n_jobs: (irs(points.latents, points.factors),)
+    ),
+    "sap": Metric("fit", ("sap",), fit=lambda points, seed, n_jobs: (sap(*points.split(seed)),)),
     "explicitness": Metric(
         "fit",
         ("explicitness",),
         invariant=("explicitness",),
-        fit=lambda points, seed: (explicitness(*points.split(seed))[1],),
+        fit=lambda points, seed, n_jobs: (explicitness(*points.split(seed))[1],),
     ),
     "dci": Metric("fit", _columns("dci"), fit=_dci),
     "dci_linear": Metric(
@@ -211,11 +216,13 @@ class BasisScorer:
 
         Args:
             bases: float [b, d, m].
-            workers: Processes over which the bases are spread; the values do not depend on it.
+            workers: Processes over which the bases are spread, or threads for a single one; the
+                values do not depend on it.
         """
         if not self._fitted:
             return
-        jobs = [(self._points, self._fitted, self._seed, basis) for basis in bases]
+        n_jobs = workers if len(bases) == 1 else 1
+        jobs = [(self._points, self._fitted, self._seed, basis, n_jobs) for basis in bases]
         if workers == 1 or len(jobs) == 1:
             yield from map(_fit, jobs)
             return
@@ -223,24 +230,24 @@ class BasisScorer:
             yield from pool.map(_fit, jobs)
 
 
-def _fit(job: tuple[Points, list[str], int, np.ndarray]) -> dict[str, float]:
-    points, names, seed, basis = job
+def _fit(job: tuple[Points, list[str], int, np.ndarray, int]) -> dict[str, float]:
+    points, names, seed, basis, n_jobs = job
     scores: dict[str, float] = {}
     rotated = points.mapped(lambda latents: latents @ basis)
     with threadpoolctl.threadpool_limits(1):
         for name in names:
             metric = METRICS[name]
             assert metric.fit is not None
-            scores |= dict(zip(metric.columns, metric.fit(rotated, seed), strict=True))
+            scores |= dict(zip(metric.columns, metric.fit(rotated, seed, n_jobs), strict=True))
     return scores
 
 
-def score(points: Points, metrics: Sequence[str], seed: int) -> dict[str, float]:
+def score(points: Points, metrics: Sequence[str], seed: int, workers: int = 1) -> dict[str, float]:
     """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
     scorer = BasisScorer(points, metrics, seed)
     identity = np.eye(points.latents.shape[1])[None]
     scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
-    for fitted in scorer.fits(identity):
+    for fitted in scorer.fits(identity, workers):
         scores |= fitted
     return {column: scores[column] for name in metrics for column in METRICS[name].columns}
 
