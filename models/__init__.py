@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.settings import BetaVAESettings, Settings
+from models.settings import BetaVAESettings, GlowSettings, Settings
 
 
 def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> Any:
@@ -37,4 +37,8 @@ def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> A
         from models.beta_vae import BetaVAE
 
         return BetaVAE(settings, image_shape, rng)
+    if isinstance(settings, GlowSettings):
+        from models.glow import Glow
+
+        return Glow(settings, image_shape, rng)
     raise TypeError(f"no model has the settings {settings!r}")

@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from data.files import InputError
-from models.settings import MODELS, BetaVAESettings, Settings
+from models.settings import MODELS, BetaVAESettings, GlowSettings, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,15 @@ _QUICK = BetaVAESettings(
     network="compact", beta=16.0, learning_rate=1e-3, precision="mixed_bfloat16"
 )
 
+_GLOW_QUICK = GlowSettings(
+    depth=4,
+    width=64,
+    num_bits=3,  # images of 64 x 64 averaged down to 32 x 32 have five values
+    warmup_steps=200,
+    recompute=False,
+    precision="mixed_bfloat16",
+)
+
 RECIPES = {
     "smoke": Recipe(
         "beta_vae",
@@ -67,9 +76,35 @@ RECIPES = {
         "beta_vae",
         BetaVAESettings(network="burgess2018", objective="capacity", learning_rate=5e-4),
     ),
+    "glow_smoke": Recipe(
+        "glow",
+        dataclasses.replace(_GLOW_QUICK, depth=2, width=16, warmup_steps=20),
+        num_steps=100,
+        log_every=20,
+        checkpoint_every=100,
+        image_size=32,
+    ),
+    "glow_quick": Recipe(
+        "glow", _GLOW_QUICK, num_steps=3_000, log_every=50, checkpoint_every=500, image_size=32
+    ),
+    # Binary images of 64 x 64: the paper has none, so its setting for a data set of this size.
+    "glow_dsprites": Recipe(
+        "glow",
+        GlowSettings(num_levels=4, depth=32, width=128, num_bits=1, precision="mixed_bfloat16"),
+        num_steps=100_000,
+    ),
+    # Kingma & Dhariwal 2018 published no CelebA at this size: their setting for LSUN at 64 x 64,
+    # with the 5 bits of their CelebA-HQ.
+    "glow2018_celeba64": Recipe(
+        "glow",
+        GlowSettings(num_levels=4, depth=48, num_bits=5, warmup_steps=4_000),
+        batch_size=128,
+        image_size=64,
+    ),
+    "glow2018_cifar10": Recipe("glow", GlowSettings(), batch_size=512, image_size=32),
 }
 
-DEFAULT_RECIPES = {"beta_vae": "quick"}
+DEFAULT_RECIPES = {"beta_vae": "quick", "glow": "glow_quick"}
 
 
 def find(model: str, name: str | None) -> Recipe:
@@ -89,6 +124,13 @@ def find(model: str, name: str | None) -> Recipe:
     return RECIPES[name]
 
 
+def _convert(value: Any, current: Any) -> Any:
+    """A value in the type of the one in its place; whole numbers between commas for a tuple."""
+    if isinstance(current, tuple) and isinstance(value, str):
+        return tuple(int(part) for part in value.split(",") if part)
+    return type(current)(value)
+
+
 def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     """Changes entries of a recipe or of its model's settings, converted to the entry's type.
 
@@ -102,7 +144,7 @@ def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
             raise InputError(f"unknown setting {key!r}; expected one of {', '.join(own | inner)}")
         current = getattr(recipe if key in own else recipe.settings, key)
         try:
-            converted = type(current)(value)
+            converted = _convert(value, current)
         except ValueError as error:
             raise InputError(f"{key} is {value!r}; expected a value like {current!r}") from error
         if key in own:
