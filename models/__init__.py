@@ -1,7 +1,7 @@
 """What is trained: networks, TFP latent distributions, losses. No flags and no files.
 
-Every model is an object with the same few members, which are all that the steps of `reproduce/`
-know of it:
+Every generative model is an object with the same few members, which are all that the steps of
+`reproduce/` know of it:
 
 - `term_names`, `variables()`: names of the logged terms; all state that training changes, by name.
 - `initialise(images, seed)`: what depends on a first batch; called once, before the first step.
@@ -13,13 +13,22 @@ know of it:
 - `decode(inputs)`: images float32 [batch, height, width, channels] in [0, 1].
 - `strata`: the parts of the decoder's input whose basis can be turned, the primary one first.
 - `sample(num_images, seed, temperature)`: images drawn from the model.
+
+`models.factor_predictor`, which reads factors from images, has the first four alone; its
+`train_step` takes the images' factors as well.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from models.settings import BetaVAESettings, GlowSettings, Settings
+from models.settings import (
+    BetaVAESettings,
+    FactorPredictorSettings,
+    GlowSettings,
+    InfoGANSettings,
+    Settings,
+)
 
 
 def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> Any:
@@ -41,4 +50,12 @@ def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> A
         from models.glow import Glow
 
         return Glow(settings, image_shape, rng)
+    if isinstance(settings, InfoGANSettings):
+        from models.infogan import InfoGAN
+
+        return InfoGAN(settings, image_shape, rng)
+    if isinstance(settings, FactorPredictorSettings):
+        from models.factor_predictor import FactorPredictor
+
+        return FactorPredictor(settings, image_shape, rng)
     raise TypeError(f"no model has the settings {settings!r}")

@@ -1,8 +1,13 @@
 """The networks of the literature by name, as tables of layers.
 
-Sources: higgins2017_dsprites, higgins2017_celeba (Higgins et al. 2017, Table 1), burgess2018
+Autoencoders: higgins2017_dsprites, higgins2017_celeba (Higgins et al. 2017, Table 1), burgess2018
 (Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), compact (this
 kit's, for a laptop's CPU).
+
+Adversarial: infogan2016_mnist, infogan2016_celeba (Chen et al. 2016, appendix C),
+infogan_cr_dsprites, infogan_cr_celeba (Lin et al. 2020, appendix), compact (this kit's, for images
+of 32 x 32). Where a paper and its authors' code differ, or the paper says nothing, they are as in
+the code.
 """
 
 from __future__ import annotations
@@ -57,5 +62,129 @@ NETWORKS = {
         (256,),
         (256, 1024),
         ((64, 4, 2), (32, 4, 2), (0, 8, 4)),
+    ),
+}
+
+GANConvolution = tuple[int, int, int, bool]  # channels, kernel size, stride, batch normalisation
+
+
+@dataclasses.dataclass(frozen=True)
+class GANNetwork:
+    """A generator G, and a discriminator D whose body it shares with InfoGAN's Q.
+
+    Attributes:
+        generator_dense: Widths of the dense layers behind the input; one more makes the map. All
+            have batch normalisation and ReLU.
+        map_channels: Of the smallest feature map.
+        generator_convolutions: Transposed convolutions up to the image; the last one's channels are
+            the image's, whatever is written, and it has neither normalisation nor ReLU.
+        generator_slope: Of the convolutions' leaky ReLU below 0; 0 is plain ReLU.
+        norm_last: Whether G normalises behind its ReLUs instead of before them.
+        body_convolutions: Of D and Q, from the image down.
+        body_dense: Widths of the dense layers behind them.
+        q_dense: Widths of those that only Q has.
+        dense_norm: Whether these two kinds have batch normalisation.
+        discriminator_slope: Of the leaky ReLU in D and Q.
+        signed_pixels: Whether pixels are tanh(h), in [-1, 1], to G and D; else the logistic of h.
+    """
+
+    generator_dense: tuple[int, ...]
+    map_channels: int
+    generator_convolutions: tuple[GANConvolution, ...]
+    generator_slope: float
+    norm_last: bool
+    body_convolutions: tuple[GANConvolution, ...]
+    body_dense: tuple[int, ...]
+    q_dense: tuple[int, ...]
+    dense_norm: bool
+    discriminator_slope: float
+    signed_pixels: bool
+
+
+GAN_NETWORKS = {
+    "infogan2016_mnist": GANNetwork(
+        generator_dense=(1024,),
+        map_channels=128,
+        generator_convolutions=((64, 4, 2, True), (0, 4, 2, False)),
+        generator_slope=0.0,
+        norm_last=False,
+        body_convolutions=((64, 4, 2, False), (128, 4, 2, True)),
+        body_dense=(1024,),
+        q_dense=(128,),
+        dense_norm=True,
+        discriminator_slope=0.01,  # the paper says .1
+        signed_pixels=False,
+    ),
+    "infogan2016_celeba": GANNetwork(
+        generator_dense=(),
+        map_channels=448,
+        generator_convolutions=(
+            (256, 4, 2, True),
+            (128, 4, 2, False),
+            (64, 4, 2, False),
+            (0, 4, 2, False),
+        ),
+        generator_slope=0.0,
+        norm_last=False,
+        body_convolutions=((64, 4, 2, False), (128, 4, 2, True), (256, 4, 2, True)),
+        body_dense=(),
+        q_dense=(128,),
+        dense_norm=True,
+        discriminator_slope=0.1,
+        signed_pixels=True,
+    ),
+    "infogan_cr_dsprites": GANNetwork(
+        generator_dense=(128,),
+        map_channels=64,
+        generator_convolutions=(
+            (64, 4, 2, True),
+            (32, 4, 2, True),
+            (32, 4, 2, True),
+            (0, 4, 2, False),
+        ),
+        generator_slope=0.2,
+        norm_last=True,
+        body_convolutions=(
+            (32, 4, 2, False),
+            (32, 4, 2, False),
+            (64, 4, 2, False),
+            (64, 4, 2, False),
+        ),
+        body_dense=(128,),
+        q_dense=(128,),
+        dense_norm=False,
+        discriminator_slope=0.2,
+        signed_pixels=False,
+    ),
+    "infogan_cr_celeba": GANNetwork(
+        generator_dense=(1024,),
+        map_channels=256,
+        generator_convolutions=((128, 5, 2, True), (64, 5, 2, True), (0, 5, 2, False)),
+        generator_slope=0.0,
+        norm_last=False,
+        body_convolutions=(
+            (64, 5, 2, False),
+            (128, 5, 2, False),
+            (256, 5, 2, False),
+            (512, 5, 2, False),
+        ),
+        body_dense=(),
+        q_dense=(),
+        dense_norm=False,
+        discriminator_slope=0.2,
+        signed_pixels=True,
+    ),
+    "compact": GANNetwork(
+        generator_dense=(128,),
+        map_channels=64,
+        generator_convolutions=((64, 4, 2, True), (0, 8, 4, False)),
+        generator_slope=0.2,
+        norm_last=True,
+        body_convolutions=((32, 8, 4, False), (64, 4, 2, False)),
+        body_dense=(128,),
+        q_dense=(128,),
+        dense_norm=False,
+        discriminator_slope=0.2,
+        signed_pixels=False,
     ),
 }

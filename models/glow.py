@@ -187,14 +187,16 @@ class Glow:
         return terms
 
     def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, None]:
-        """The last level's standardised latents, mean over positions: [batch, C].
+        """The last level's standardised latents, summed over P positions, by sqrt(P): [batch, C].
 
+        Their mean over positions, scaled to have deviation 1 under the prior as the latents have.
         Images are dequantised at their bins' centres. A rotation of the channels that all positions
-        share rotates this mean by as much.
+        share rotates the representation as much.
         """
+        height, width, channels = self._top_shape
         latents = self.start(images, tf.zeros(2, tf.int32))
-        top = latents[:, -math.prod(self._top_shape) :]
-        return tf.reduce_mean(tf.reshape(top, [-1, *self._top_shape]), axis=(1, 2)), None
+        top = tf.reshape(latents[:, -height * width * channels :], [-1, height * width, channels])
+        return tf.reduce_sum(top, axis=1) / math.sqrt(height * width), None
 
     def start(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Standardised latents [batch, D], from which a traversal starts.

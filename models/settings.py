@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
+from data.dataset import Dataset
 from data.files import InputError
-from models.architectures import NETWORKS
+from models.architectures import GAN_NETWORKS, NETWORKS
 
 POSTERIORS = ("diagonal", "full_covariance")
 DECODERS = ("bernoulli", "gaussian")
 OBJECTIVES = ("beta", "annealed_beta", "capacity")
 OPTIMIZERS = ("adam", "adagrad")
 COUPLINGS = ("affine", "affine_exp", "additive")
+CODES = ("uniform", "gaussian")
+DEVIATIONS = ("fixed", "learned")
+CONSTRAINTS = ("none", "spectral")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -116,6 +120,133 @@ class GlowSettings:
             raise InputError(f"num_bits is {self.num_bits}; expected 1 to 8")
 
 
-Settings = BetaVAESettings | GlowSettings
+@dataclasses.dataclass(frozen=True)
+class InfoGANSettings:
+    """Everything that defines an InfoGAN but the images' shape and the seed.
 
-MODELS: dict[str, type[Settings]] = {"beta_vae": BetaVAESettings, "glow": GlowSettings}
+    The defaults are those of Chen et al. 2016, appendix C.1, and its authors' code for MNIST.
+
+    Attributes:
+        network: A key of `architectures.GAN_NETWORKS`.
+        codes: What each continuous code is: `uniform`, U(-1, 1), or `gaussian`, N(0, 1).
+        num_codes: How many of them.
+        categories: The number of classes of each one-hot category.
+        noise: What each incompressible dimension is, as `codes`.
+        num_noise: How many of them.
+        information_weight: lambda, of L_I in both losses.
+        q_deviation: Of the Gaussian Q(c | x): `fixed` to 1 as in both papers, or `learned`. Q can
+            then read codes from differences in pixels that nobody sees.
+        min_deviation: The least that a learned one can be.
+        constraint: What bounds D and Q: `none`, or `spectral` normalisation of every kernel.
+        instance_noise: Standard deviation of Gaussian noise on all the images that D is trained
+            on, whose pixels are in [0, 1]; 0: none.
+        generator_steps: Steps of G for each of D.
+        discriminator_learning_rate, generator_learning_rate, adam_beta1: Of the two Adams, with
+            beta2 .999 and epsilon 1e-8.
+        precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
+    """
+
+    network: str = "infogan2016_mnist"
+    codes: str = "uniform"
+    num_codes: int = 2
+    categories: tuple[int, ...] = (10,)
+    noise: str = "uniform"
+    num_noise: int = 62
+    information_weight: float = 1.0
+    q_deviation: str = "fixed"
+    min_deviation: float = 0.3
+    constraint: str = "none"
+    instance_noise: float = 0.0
+    generator_steps: int = 1
+    discriminator_learning_rate: float = 2e-4
+    generator_learning_rate: float = 1e-3
+    adam_beta1: float = 0.5
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))  # a list, from JSON
+        for what, choices in (
+            ("network", GAN_NETWORKS),
+            ("codes", CODES),
+            ("noise", CODES),
+            ("q_deviation", DEVIATIONS),
+            ("constraint", CONSTRAINTS),
+            ("precision", PRECISIONS),
+        ):
+            value = getattr(self, what)
+            if value not in choices:
+                expected = ", ".join(choices)
+                raise InputError(f"unknown {what} {value!r}; expected one of {expected}")
+        for what in (
+            "min_deviation",
+            "generator_steps",
+            "discriminator_learning_rate",
+            "generator_learning_rate",
+        ):
+            if not getattr(self, what) > 0:
+                raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
+        for what in ("num_codes", "num_noise", "information_weight", "instance_noise"):
+            if not getattr(self, what) >= 0:
+                raise InputError(f"{what} is {getattr(self, what)}; expected at least 0")
+        if not 0 <= self.adam_beta1 < 1:
+            raise InputError(f"adam_beta1 is {self.adam_beta1}; expected at least 0, below 1")
+        if not all(isinstance(n, int) and n >= 2 for n in self.categories):
+            raise InputError(
+                f"categories are {self.categories}; expected whole numbers of at least 2"
+            )
+        if not self.num_codes and not self.categories:
+            raise InputError("num_codes is 0 and there are no categories; expected some codes")
+
+
+@dataclasses.dataclass(frozen=True)
+class FactorPredictorSettings:
+    """Everything that defines a predictor of a data set's factors from its images.
+
+    Attributes:
+        network: A key of `architectures.NETWORKS`, whose encoder is used.
+        factor_kinds, factor_sizes, symmetries: The data set's, as `fitted_to` fills them in.
+        held_out: The share of images that training never sees.
+        learning_rate: Of Adam, falling to zero over `decay_steps` along half a cosine.
+        decay_steps: As many as there are training steps.
+        precision: As `BetaVAESettings`.
+    """
+
+    network: str = "compact"
+    factor_kinds: tuple[str, ...] = ()
+    factor_sizes: tuple[int, ...] = ()
+    symmetries: tuple[int, ...] = ()
+    held_out: float = 0.05
+    learning_rate: float = 1e-3
+    decay_steps: int = 5_000
+    precision: str = "mixed_bfloat16"
+
+    def __post_init__(self) -> None:
+        for what in ("factor_kinds", "factor_sizes", "symmetries"):
+            object.__setattr__(self, what, tuple(getattr(self, what)))  # JSON knows lists alone
+        for what, choices in (("network", NETWORKS), ("precision", PRECISIONS)):
+            value = getattr(self, what)
+            if value not in choices:
+                expected = ", ".join(choices)
+                raise InputError(f"unknown {what} {value!r}; expected one of {expected}")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out is {self.held_out}; expected a share between 0 and 1")
+
+    def fitted_to(self, dataset: Dataset, num_steps: int) -> FactorPredictorSettings:
+        """The same for a data set's factors and a number of training steps."""
+        return dataclasses.replace(
+            self,
+            factor_kinds=dataset.factor_kinds,
+            factor_sizes=dataset.factor_sizes,
+            symmetries=dataset.symmetries,
+            decay_steps=num_steps,
+        )
+
+
+Settings = BetaVAESettings | GlowSettings | InfoGANSettings | FactorPredictorSettings
+
+MODELS: dict[str, type[Settings]] = {
+    "beta_vae": BetaVAESettings,
+    "glow": GlowSettings,
+    "infogan": InfoGANSettings,
+    "factor_predictor": FactorPredictorSettings,
+}

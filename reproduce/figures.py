@@ -39,6 +39,15 @@ _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "axisbias",
 }
+# What is drawn of a model's training, of the terms that it logs.
+CURVES = {
+    "beta_vae": {"reconstruction": "reconstruction loss, nats an image", "kl": "KL, nats an image"},
+    "infogan": {
+        "mutual_information": "L_I, bound on the information\nof codes in images, nats",
+        "code_correlation": "correlation of codes\nwith Q's estimates",
+    },
+    "glow": {"bits_per_dim": "bits per dimension"},
+}
 _WIDTH = 9.0  # inches, a page's column
 
 
@@ -67,6 +76,16 @@ def _grid(num_rows: int, num_columns: int, height: float) -> tuple[Figure, np.nd
         )
 
 
+def _grid_of_arms(num_arms: int) -> tuple[Figure, np.ndarray]:
+    """Panels for arms, two in a row; those left over are empty."""
+    columns = min(num_arms, 2)
+    rows = -(-num_arms // columns)
+    figure, axes = _grid(rows, columns, 2.9)
+    for axis in axes.flat[num_arms:]:
+        axis.set_axis_off()
+    return figure, axes
+
+
 def _arms(results: Sequence[SeedResult]) -> dict[str, list[SeedResult]]:
     arms: dict[str, list[SeedResult]] = {}
     for result in results:
@@ -75,7 +94,12 @@ def _arms(results: Sequence[SeedResult]) -> dict[str, list[SeedResult]]:
 
 
 def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> Figure:
-    """A panel for each arm (row) and seed (column): random bases, and the learned basis."""
+    """A panel for each arm (row) and seed (column): random bases, and the learned basis.
+
+    A decoder's strata are tested against some families alone; other arms are left out.
+    """
+    if metric.startswith(verdicts.PURITY):
+        results = [result for result in results if result.is_tested(family, metric)]
     arms = _arms(results)
     columns = max(map(len, arms.values()))
     with plt.rc_context(_STYLE):
@@ -142,9 +166,9 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
     if not any(arms.values()):
         return None
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(1, len(arms), 2.9)
+        figure, axes = _grid_of_arms(len(arms))
         top = 0.0
-        for axis, (arm, seeds) in zip(axes[0], arms.items(), strict=True):
+        for axis, (arm, seeds) in zip(axes.flat, arms.items(), strict=False):
             for index, result in enumerate(seeds):
                 frame = result.frame
                 chosen = frame["family"].eq("geodesic") & frame["metric"].eq(metric)
@@ -166,7 +190,7 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
             if seeds and seeds[0].run:
                 axis.legend(frameon=False)
-        for axis in axes[0]:
+        for axis in axes.flat:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
         axes[0, 0].set_ylabel(f"{verdicts.title(metric)}, mean and SD over paths")
@@ -185,8 +209,8 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
     if not any(arms.values()):
         return None
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(1, len(arms), 2.9)
-        for axis, (arm, seeds) in zip(axes[0], arms.items(), strict=True):
+        figure, axes = _grid_of_arms(len(arms))
+        for axis, (arm, seeds) in zip(axes.flat, arms.items(), strict=False):
             for index, (result, picked) in enumerate(seeds):
                 style = _SEED_STYLES[index % len(_SEED_STYLES)]
                 k, mean, sd = picked["k"], picked["null_mean"], picked["null_sd"]
@@ -207,8 +231,8 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
             axis.set_ylim(bottom=0)
             if seeds:
                 axis.legend(frameon=False, fontsize=8)
-        top = max(axis.get_ylim()[1] for axis in axes[0])
-        for axis in axes[0]:
+        top = max(axis.get_ylim()[1] for axis in axes.flat)
+        for axis in axes.flat:
             axis.set_ylim(0, top)
         axes[0, 0].set_ylabel("mean gap of the best k axes")
     return figure
@@ -244,17 +268,20 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
     return figure
 
 
-def training_curves(results: Sequence[SeedResult]) -> Figure:
-    """Reconstruction and KL of every run, over the images seen."""
+def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
+    """The logged terms of one model's runs that say how training went, over the images seen."""
+    terms = CURVES[model]
     with plt.rc_context(_STYLE):
         figure, axes = _grid(1, 2, 2.9)
+        for axis in axes[0, len(terms) :]:
+            axis.set_axis_off()
         seen = set()
         for index, (arm, seeds) in enumerate(_arms(results).items()):
             for result in seeds:
                 assert result.run is not None
                 frame = pd.read_csv(result.run.training_file)
                 images = frame["step"] * result.run.read_config().recipe.batch_size / 1000
-                for axis, column in zip(axes[0], ("reconstruction", "kl"), strict=True):
+                for axis, column in zip(axes[0], terms, strict=False):
                     axis.plot(
                         images,
                         frame[column],
@@ -264,17 +291,22 @@ def training_curves(results: Sequence[SeedResult]) -> Figure:
                         label=None if arm in seen else verdicts.name(arm),
                     )
                 seen.add(arm)
-        axes[0, 0].set_yscale("log")
-        for which in ("major", "minor"):
-            axes[0, 0].tick_params(axis="y", which=which, labelsize=8)
-        axes[0, 0].yaxis.set_major_formatter("{x:g}")
-        axes[0, 0].yaxis.set_minor_formatter("{x:g}")
-        axes[0, 0].set_ylabel("reconstruction loss, nats an image")
-        axes[0, 1].set_ylabel("KL, nats an image")
-        axes[0, 1].set_ylim(bottom=0)
-        for axis in axes[0]:
+        for axis, (column, label) in zip(axes[0], terms.items(), strict=False):
+            axis.set_ylabel(label)
             axis.set_xlabel("thousand images seen")
-        axes[0, 1].legend(frameon=False)
+            if column in ("reconstruction", "bits_per_dim"):
+                axis.set_yscale("log")
+                axis.tick_params(axis="y", which="both", labelsize=8)
+                axis.yaxis.set_major_formatter("{x:g}")
+                axis.yaxis.set_minor_formatter("{x:g}")
+            if column == "kl":
+                axis.set_ylim(bottom=0)
+        if model == "infogan":
+            limit = float(frame["mutual_information_limit"].iloc[-1])
+            axes[0, 0].axhline(limit, color=RANDOM, linewidth=1)
+            note = f"the most that a deviation of 1 allows, {limit:.2f}"
+            axes[0, 0].annotate(note, (0.02, limit), ("axes fraction", "data"), va="bottom")
+        axes[0, len(terms) - 1].legend(frameon=False)
     return figure
 
 
@@ -333,6 +365,23 @@ def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarra
                     alpha=0.35 if row["dead"] else 1.0,
                 )
                 axis.set_axis_off()
+    return figure
+
+
+def sample_sheet(sheets: dict[str, np.ndarray], num_columns: int = 20) -> Figure:
+    """Images uint8 [n, h, w, c] in rows, one block below the other under its title."""
+    with plt.rc_context(_STYLE):
+        rows = sum(-(-len(images) // num_columns) for images in sheets.values())
+        height = rows * _WIDTH / num_columns + 0.3 * len(sheets)
+        figure, axes = plt.subplots(len(sheets), 1, figsize=(_WIDTH, height), squeeze=False)
+        for axis, (title, images) in zip(axes[:, 0], sheets.items(), strict=True):
+            strips = [
+                _side_by_side(images[start : start + num_columns])
+                for start in range(0, len(images), num_columns)
+            ]
+            axis.imshow(np.concatenate(strips), cmap="gray", vmin=0, vmax=255)
+            axis.set_title(title, loc="left")
+            axis.set_axis_off()
     return figure
 
 

@@ -49,12 +49,13 @@ class Chain:
     steps: tuple[Step, ...]
 
 
-def run_chains(chains: Sequence[Chain], workers: int) -> None:
+def run_chains(chains: Sequence[Chain], workers: int, what: str) -> None:
     """Runs chains, so many at a time; what was done before is not done again.
 
     Args:
         chains: In the order in which they start.
         workers: How many programs run at once, each on one thread.
+        what: Names the progress bar.
 
     Raises:
         RunError: If programs failed, after all others are done; it names them and their logs.
@@ -78,7 +79,7 @@ def run_chains(chains: Sequence[Chain], workers: int) -> None:
     with (
         ThreadPoolExecutor(workers) as pool,
         tqdm.tqdm(
-            desc="training", total=total, unit=" steps", unit_scale=True, disable=None
+            desc=what, total=total, unit=" steps", unit_scale=True, disable=None
         ) as bar,
     ):
         pending = [pool.submit(run_chain, chain) for chain in chains]
@@ -87,7 +88,7 @@ def run_chains(chains: Sequence[Chain], workers: int) -> None:
                 time.sleep(0.5)
                 bar.update(sum(map(_steps_made, chains)) - bar.n)
                 finished = sum(future.done() for future in pending)
-                bar.set_postfix_str(f"{finished} of {len(chains)} runs tested")
+                bar.set_postfix_str(f"{finished} of {len(chains)} runs done")
         except BaseException:
             stopping.set()
             for process in list(processes):

@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 
@@ -55,9 +56,15 @@ def main() -> None:
     arms = [arm for arm in profile.arms if arm.model in (_SYSTEMS.value or systems)]
     output = Path(_OUTPUT.value or f"results/{profile_name}")
 
+    predictors = {size: _predictor(output, profile, size) for size in map(_image_size, arms)}
     # Seed by seed, so that every arm has a result as early as possible.
     chains = [_chain(output, profile, arm, seed) for seed in seeds for arm in arms]
-    jobs.run_chains(chains, _num_workers())
+    jobs.run_chains([*predictors.values(), *chains], _num_workers(), "training")
+    tests = [
+        _purity(profile, chain, predictors[_image_size(arm)], seed)
+        for (seed, arm), chain in zip(itertools.product(seeds, arms), chains, strict=True)
+    ]
+    jobs.run_chains(tests, _num_workers(), "traversal purity")
     runs = ",".join(str(chain.run.path) for chain in chains)
     judge = jobs.Step(
         ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
@@ -78,6 +85,45 @@ def main() -> None:
     _print_sentences(output)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"\nReport: {output / 'report.html'}\nTime: {minutes} min {seconds:02d} s")
+
+
+def _image_size(arm: Arm) -> int:
+    """Of the images that an arm's models see; 0 is the data set's own."""
+    return recipes.find(arm.model, arm.recipe).image_size
+
+
+def _predictor(output: Path, profile: Profile, image_size: int) -> jobs.Chain:
+    """Trains what reads factors from images of a size."""
+    run = RunDirectory(output / "predictors" / (str(image_size) if image_size else "full_size"))
+    num_steps = recipes.find("factor_predictor", profile.predictor).num_steps
+    train = jobs.Step(
+        (
+            "reproduce.train",
+            "--model=factor_predictor",
+            f"--recipe={profile.predictor}",
+            f"--set=image_size={image_size}",
+            f"--run_dir={run.path}",
+        ),
+        run.checkpoint_dir / f"step_{num_steps:08d}.npz",
+    )
+    return jobs.Chain(run, num_steps, (train,))
+
+
+def _purity(profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int) -> jobs.Chain:
+    """Tests a trained run's decoder, once there is a predictor."""
+    test = jobs.Step(
+        (
+            "reproduce.purity_test",
+            f"--run_dir={chain.run.path}",
+            f"--predictor_dir={predictor.run.path}",
+            f"--num_bases={profile.num_purity_bases}",
+            f"--num_linear_bases={profile.num_bases}",
+            f"--seed={seed}",
+        ),
+        chain.run.purity_file,
+        (chain.run.representation_file, predictor.steps[-1].target),
+    )
+    return jobs.Chain(chain.run, chain.num_steps, (test,))
 
 
 def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:

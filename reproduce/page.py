@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +17,25 @@ from reproduce import bases, figures, traversals, verdicts
 from reproduce.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.runs import RunDirectory, flatten
 from reproduce.verdicts import SeedResult
+
+# The terms by which a training is judged, and what was published of them.
+REACHED = {
+    "beta_vae": {"reconstruction": "reconstruction, nats", "kl": "KL, nats"},
+    "infogan": {
+        "mutual_information": "L_I, nats",
+        "mutual_information_fitted": "with Q's deviation fitted",
+        "code_entropy": "of H(c)",
+        "code_correlation": "correlation of codes with Q's estimates",
+    },
+    "glow": {"bits_per_dim": "bits per dimension"},
+}
+PUBLISHED = {
+    "beta_vae": "on dSprites with beta 4: reconstruction 35.6, KL 15.4 (disentangling-vae, the "
+    "authors' logs); MIG .03 to .35 over beta 1 to 16 (Locatello et al. 2019, from figures)",
+    "infogan": "on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 runs); "
+    "on MNIST L_I about 2.30 of H(c) = 2.30 for the category (Chen et al. 2016)",
+    "glow": "none on dSprites; CIFAR-10 3.35 at 8 bits, 1.67 at 5 bits (Kingma & Dhariwal 2018)",
+}
 
 
 def render(
@@ -50,7 +69,10 @@ def render(
                 "haar": figures.to_svg(figures.null_histograms(results, "haar", metric)),
                 "haar_active": figures.to_svg(
                     figures.null_histograms(results, "haar_active", metric)
-                ),
+                )
+                if metric != verdicts.PURITY
+                or any(result.is_tested("haar_active", metric) for result in results)
+                else None,
                 "dose": figures.to_svg(dose) if dose else None,
                 "effects": figures.to_svg(figures.effects(results, metric)) if trained else None,
             }
@@ -67,6 +89,9 @@ def render(
         profile=profile,
         summary=summary,
         primary=verdicts.metrics_of(results)[0],
+        primaries=[
+            row for row in table.to_dict("records") if row["metric"] == _primary(row, table)
+        ],
         verdicts=table.to_dict("records"),
         metrics_tested=_metric_rows(table),
         contrasts=contrasts.to_dict("records"),
@@ -80,7 +105,10 @@ def render(
         seeds=[_seed_row(result) for result in results],
         strips=[_strips(result, result.run) for result in trained if result.run],
         energy=traversals.ENERGY_SHARE,
-        curves=figures.to_svg(figures.training_curves(trained)) if trained else None,
+        curves=_curves(trained),
+        reached=_reached(trained),
+        labelled=_tables(trained, "labelled_directions"),
+        accuracies=_accuracies(trained),
         num_bases=", ".join(_null_sizes(results)),
         families={name: family.summary for name, family in bases.FAMILIES.items()},
         settings=_settings(trained),
@@ -109,13 +137,8 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         "arm": verdicts.name(result.arm),
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
-        "reconstruction": None,
-        "kl": None,
         "metrics": [],
     }
-    if result.run:
-        last = verdicts.read_table(result.run.training_file, ["step"]).iloc[-1]
-        row |= {term: last.get(term) for term in ("reconstruction", "kl")}
     drifts = control_drifts(result.frame, result.nulls)
     for metric in verdicts.metrics_of([result]):
         tests = {}
@@ -137,6 +160,80 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
             }
         )
     return row
+
+
+def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
+    """The metric of a verdict's card: the arm's primary one, or the first that there is."""
+    own = table.loc[
+        table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
+    ]
+    wanted = verdicts.primary_metric(row["model"])
+    return wanted if wanted in set(own) else own.iloc[0]
+
+
+def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
+    """An optional table of every run, with its arm and seed."""
+    found = []
+    for result in trained:
+        assert result.run is not None
+        file = result.run.path / f"{name}.csv"
+        if file.exists():
+            rows = verdicts.read_table(file, ["factor"], min_rows=0).to_dict("records")
+            found.append({"arm": verdicts.name(result.arm), "seed": result.seed, "rows": rows})
+    return found
+
+
+def _accuracies(trained: Sequence[SeedResult]) -> dict[str, list[dict[str, Any]]]:
+    """How exact the predictors are, by the size of the images that they read."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result, table in zip(trained, _tables(trained, "predictor_accuracy"), strict=False):
+        assert result.run is not None
+        height, width, _ = result.run.read_config().image_shape
+        found.setdefault(f"{height} x {width}", table["rows"])
+    return found
+
+
+def _model(result: SeedResult) -> str:
+    """The model that a trained result is of."""
+    assert result.run is not None
+    return result.run.read_config().recipe.model
+
+
+def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
+    """Training curves, a figure for each model."""
+    models = dict.fromkeys(map(_model, trained))
+    return [
+        {
+            "name": model.replace("_", "-"),
+            "svg": figures.to_svg(
+                figures.training_curves([r for r in trained if _model(r) == model], model)
+            ),
+        }
+        for model in models
+    ]
+
+
+def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
+    """What trainings reached at their end, seed by seed, beside what was published."""
+    arms: dict[str, list[SeedResult]] = {}
+    for result in trained:
+        arms.setdefault(result.arm, []).append(result)
+    rows = []
+    for arm, seeds in arms.items():
+        model = _model(seeds[0])
+        ends = [
+            verdicts.read_table(result.run.training_file, ["step"]).iloc[-1]
+            for result in seeds
+            if result.run
+        ]
+        parts = []
+        for term, label in REACHED[model].items():
+            values = ", ".join(f"{end[term]:.3g}" for end in ends)
+            parts.append(f"{label} {values}")
+        rows.append(
+            {"arm": verdicts.name(arm), "reached": "; ".join(parts), "published": PUBLISHED[model]}
+        )
+    return rows
 
 
 def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -196,11 +293,18 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
         if key.endswith("/frames")
     }
     picture = figures.to_png(figures.traversals(strips, table, result.encoded.marginal_kl()))
+    samples = {
+        f"samples, temperature {key.removeprefix('samples/')}": value
+        for key, value in arrays.items()
+        if key.startswith("samples/")
+    }
+    sheet = figures.to_png(figures.sample_sheet(samples)) if samples else None
     dead = table.groupby("basis")["dead"].sum()
     return {
         "arm": verdicts.name(result.arm),
         "seed": result.seed,
         "png": base64.b64encode(picture).decode(),
+        "samples": base64.b64encode(sheet).decode() if sheet else None,
         "dead_learned": int(dead.get("learned", 0)),
         "dead_random": int(dead.get("random_0", 0)),
         "num_random": len(strips.get("random_0", [])),

@@ -33,7 +33,9 @@ class Profile:
         arms: Whatever is compared; the systems are told apart by their model.
         seeds: Of each arm; fresh ones, on which no recipe was tried.
         num_points: Images in a representation.
-        num_bases: Draws of each null family.
+        num_bases: Draws of each null family, and of traversal purity's limit of small steps.
+        num_purity_bases: Draws whose traversals are decoded.
+        predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
     """
 
@@ -41,6 +43,8 @@ class Profile:
     seeds: tuple[int, ...]
     num_points: int
     num_bases: int
+    num_purity_bases: int
+    predictor: str
     summary: str
 
 
@@ -55,28 +59,48 @@ def _pair(recipe: str, **changes: str) -> tuple[Arm, ...]:
     )
 
 
+def _others(scale: str) -> tuple[Arm, ...]:
+    """InfoGAN and Glow."""
+    return (
+        Arm("infogan", "infogan", f"infogan_{scale}"),
+        Arm("glow", "glow", f"glow_{scale}"),
+    )
+
+
 PROFILES = {
     "smoke": Profile(
-        _pair("smoke"),
+        _pair("smoke") + _others("smoke"),
         (0,),
         2_000,
         199,
+        5,
+        "predictor_smoke",
         "a check that every step runs; its numbers mean nothing",
     ),
     "quick": Profile(
-        _pair("quick"),
+        _pair("quick") + _others("quick"),
         (10, 11, 12),
         10_000,
         9_999,
+        199,
+        "predictor_quick",
         "a demonstration on two CPU cores: few seeds, short trainings",
     ),
     "paper": Profile(
-        tuple(
-            arm for beta in (1, 2, 4, 6, 8, 16) for arm in _pair("locatello2019", beta=str(beta))
+        (
+            *(
+                arm
+                for beta in (1, 2, 4, 6, 8, 16)
+                for arm in _pair("locatello2019", beta=str(beta))
+            ),
+            Arm("infogan", "infogan", "infogan_cr_dsprites"),
+            Arm("glow", "glow", "glow_dsprites"),
         ),
         tuple(range(100, 112)),
         10_000,
         9_999,
-        "Locatello et al. 2019's full setting, for a GPU",
+        999,
+        "predictor_paper",
+        "the literature's full settings (Locatello et al. 2019, Lin et al. 2020), for a GPU",
     ),
 }

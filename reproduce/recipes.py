@@ -9,7 +9,14 @@ import dataclasses
 from typing import Any
 
 from data.files import InputError
-from models.settings import MODELS, BetaVAESettings, GlowSettings, Settings
+from models.settings import (
+    MODELS,
+    BetaVAESettings,
+    FactorPredictorSettings,
+    GlowSettings,
+    InfoGANSettings,
+    Settings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +56,30 @@ _GLOW_QUICK = GlowSettings(
     precision="mixed_bfloat16",
 )
 
+_INFOGAN_QUICK = InfoGANSettings(
+    network="compact",
+    num_codes=5,
+    categories=(),
+    noise="gaussian",
+    num_noise=5,
+    information_weight=0.3,
+    instance_noise=0.1,
+    discriminator_learning_rate=5e-4,
+    precision="mixed_bfloat16",
+)
+
+# Lin et al. 2020: InfoGAN "modified" by a spectral normalisation, without their contrastive loss.
+_INFOGAN_CR = InfoGANSettings(
+    network="infogan_cr_dsprites",
+    num_codes=5,
+    categories=(),
+    num_noise=5,
+    information_weight=0.05,
+    constraint="spectral",
+    generator_steps=2,  # as their code has it
+    discriminator_learning_rate=2e-3,
+)
+
 RECIPES = {
     "smoke": Recipe(
         "beta_vae",
@@ -85,7 +116,13 @@ RECIPES = {
         image_size=32,
     ),
     "glow_quick": Recipe(
-        "glow", _GLOW_QUICK, num_steps=3_000, log_every=50, checkpoint_every=500, image_size=32
+        "glow",
+        _GLOW_QUICK,
+        batch_size=32,  # so that there are more steps: width and depth are small, too
+        num_steps=5_000,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
     ),
     # Binary images of 64 x 64: the paper has none, so its setting for a data set of this size.
     "glow_dsprites": Recipe(
@@ -102,9 +139,86 @@ RECIPES = {
         image_size=64,
     ),
     "glow2018_cifar10": Recipe("glow", GlowSettings(), batch_size=512, image_size=32),
+    "infogan_smoke": Recipe(
+        "infogan",
+        _INFOGAN_QUICK,
+        num_steps=300,
+        log_every=20,
+        checkpoint_every=100,
+        image_size=32,
+    ),
+    "infogan_quick": Recipe(
+        "infogan",
+        _INFOGAN_QUICK,
+        num_steps=6_000,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
+    ),
+    "infogan2016_mnist": Recipe(  # 50 epochs of 100 batches; images of 28 x 28
+        "infogan",
+        InfoGANSettings(),
+        batch_size=128,
+        num_steps=5_000,
+        log_every=100,
+        checkpoint_every=1_000,
+    ),
+    # How long it was trained is not published.
+    "infogan2016_celeba": Recipe(
+        "infogan",
+        InfoGANSettings(
+            network="infogan2016_celeba", num_codes=0, categories=(10,) * 10, num_noise=128
+        ),
+        batch_size=128,
+        num_steps=100_000,
+        image_size=32,
+    ),
+    # 28 epochs of dSprites.
+    "infogan_cr_dsprites": Recipe("infogan", _INFOGAN_CR, num_steps=322_560),
+    # 57 epochs of CelebA's 202,599 images.
+    "infogan_cr_celeba": Recipe(
+        "infogan",
+        dataclasses.replace(
+            _INFOGAN_CR,
+            network="infogan_cr_celeba",
+            num_noise=100,
+            information_weight=2.0,
+            discriminator_learning_rate=2e-4,
+            generator_learning_rate=2e-3,
+        ),
+        batch_size=128,
+        num_steps=90_174,
+        image_size=32,
+    ),
+    "predictor_smoke": Recipe(
+        "factor_predictor",
+        FactorPredictorSettings(),
+        num_steps=300,
+        log_every=20,
+        checkpoint_every=100,
+    ),
+    "predictor_quick": Recipe(
+        "factor_predictor",
+        FactorPredictorSettings(),
+        128,
+        5_000,
+        log_every=100,
+        checkpoint_every=500,
+    ),
+    "predictor_paper": Recipe(
+        "factor_predictor",
+        FactorPredictorSettings(network="locatello2019"),
+        256,
+        50_000,
+    ),
 }
 
-DEFAULT_RECIPES = {"beta_vae": "quick", "glow": "glow_quick"}
+DEFAULT_RECIPES = {
+    "factor_predictor": "predictor_quick",
+    "beta_vae": "quick",
+    "glow": "glow_quick",
+    "infogan": "infogan_quick",
+}
 
 
 def find(model: str, name: str | None) -> Recipe:
@@ -124,11 +238,16 @@ def find(model: str, name: str | None) -> Recipe:
     return RECIPES[name]
 
 
-def _convert(value: Any, current: Any) -> Any:
-    """A value in the type of the one in its place; whole numbers between commas for a tuple."""
-    if isinstance(current, tuple) and isinstance(value, str):
+def _convert(value: Any, like: Any) -> Any:
+    """A value, maybe of a flag, in the type of another."""
+    if isinstance(like, bool):
+        names = {"true": True, "1": True, "false": False, "0": False}
+        if str(value).lower() not in names:
+            raise ValueError("neither true nor false")
+        return names[str(value).lower()]
+    if isinstance(like, tuple) and isinstance(value, str):  # whole numbers between commas
         return tuple(int(part) for part in value.split(",") if part)
-    return type(current)(value)
+    return type(like)(value)
 
 
 def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import scipy.stats
 
 from data.arrays import check_factors
 from data.files import InputError, load_npz, save_npz
@@ -71,6 +72,15 @@ class Representation:
         if kl is not None:
             return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
         return np.flatnonzero(variance > ACTIVE_VARIANCE)
+
+
+def normal_scores(latents: np.ndarray) -> np.ndarray:
+    """The standard normal's quantiles at each latent's ranks, (rank - 1/2) / n: float64 [n, d].
+
+    A constant latent scores 0 everywhere.
+    """
+    ranks = scipy.stats.rankdata(latents, axis=0)
+    return scipy.stats.norm.ppf((ranks - 0.5) / len(latents))
 
 
 def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") -> Representation:

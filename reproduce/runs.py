@@ -74,6 +74,7 @@ class RunDirectory:
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
         self.basis_test_file = self.path / "basis_test.csv"
+        self.purity_file = self.path / "traversal_purity.csv"
         self.traversals_file = self.path / "traversals.npz"
         self.tensorboard_dir = self.path / "tensorboard"
         self.checkpoint_dir = self.path / "checkpoints"

@@ -6,12 +6,13 @@ Example:
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from absl import flags
 
 import data
-from models.settings import MODELS
+from models.settings import MODELS, FactorPredictorSettings
 from reproduce import program, recipes
 from reproduce.runs import RunConfig, RunDirectory
 
@@ -63,6 +64,10 @@ def main() -> None:
     with run.locked():
         dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file)
         dataset = dataset.at_size(recipe.image_size)
+        if isinstance(recipe.settings, FactorPredictorSettings):
+            recipe = dataclasses.replace(
+                recipe, settings=recipe.settings.fitted_to(dataset, recipe.num_steps)
+            )
         config = RunConfig(
             recipe,
             _DATASET.value,

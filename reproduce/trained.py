@@ -13,7 +13,8 @@ import data
 import models
 from data.dataset import Dataset
 from data.files import InputError
-from reproduce.representation import Representation
+from models.settings import InfoGANSettings
+from reproduce.representation import Representation, normal_scores
 from reproduce.runs import RunDirectory
 
 _BATCH = 500
@@ -56,7 +57,10 @@ def draw_images(dataset: Dataset, num_images: int, seed: int) -> np.ndarray:
 
 
 def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
-    """Encodes images: the posterior's means, with its log marginal variances.
+    """Encodes images: the posterior's means, with its log marginal variances if there are any.
+
+    InfoGAN's codes are uniform, and Q's means can leave their cube: to be rotated, they are mapped
+    to normal scores of their ranks (the protocol's readout).
 
     Args:
         model: As `models.build` documents it.
@@ -64,25 +68,53 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
         indices: int [n].
     """
     encode_batch = tf.function(model.encode)
-    parts = []
-    for start in range(0, len(indices), _BATCH):
-        parts.append(
-            [part.numpy() for part in encode_batch(dataset.images(indices[start:][:_BATCH]))]
-        )
-    means, log_variances = (
-        np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True)
-    )
+    batches = [
+        encode_batch(dataset.images(indices[start:][:_BATCH]))
+        for start in range(0, len(indices), _BATCH)
+    ]
+    latents = np.concatenate([latents for latents, _ in batches]).astype(np.float64)
+    log_variance = None
+    if batches[0][1] is not None:
+        log_variance = np.concatenate([part for _, part in batches]).astype(np.float64)
+    if isinstance(model.settings, InfoGANSettings):
+        latents = normal_scores(latents)
     factors = dataset.factors[indices].astype(np.int64)
-    return Representation(means, factors, dataset.factor_names, dataset.factor_sizes, log_variances)
+    return Representation(
+        latents, factors, dataset.factor_names, dataset.factor_sizes, log_variance
+    )
+
+
+def start_inputs(model: Any, dataset: Dataset, indices: np.ndarray, seed: int) -> np.ndarray:
+    """Decoder inputs that stand for images: float64 [n, D].
+
+    Args:
+        model: As `models` documents it.
+        dataset: The images.
+        indices: int [n].
+        seed: Of whatever the images do not decide, as a generator's noise.
+    """
+    start = tf.function(model.start)
+    parts = [
+        start(
+            dataset.images(indices[first:][:_BATCH]), tf.constant([seed, first], tf.int32)
+        ).numpy()
+        for first in range(0, len(indices), _BATCH)
+    ]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def decoder(model: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """A model's decoder on arrays of any length: float [n, d] to float32 [n, h, w, c] in [0, 1]."""
-    decode = tf.function(model.decode, reduce_retracing=True)
+    """A model's decoder on arrays: float [n, D] to float32 [n, h, w, c] in [0, 1]."""
+    return on_arrays(model.decode)
 
-    def on_arrays(latents: np.ndarray) -> np.ndarray:
-        latents = latents.astype(np.float32)
-        parts = [latents[start:][:_BATCH] for start in range(0, len(latents), _BATCH)]
-        return np.concatenate([decode(tf.constant(part)).numpy() for part in parts])
 
-    return on_arrays
+def on_arrays(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of tensors float32 [batch, ...] as one of arrays of any length."""
+    compiled = tf.function(function, reduce_retracing=True)
+
+    def call(values: np.ndarray) -> np.ndarray:
+        values = values.astype(np.float32)
+        parts = [values[start:][:_BATCH] for start in range(0, len(values), _BATCH)]
+        return np.concatenate([compiled(tf.constant(part)).numpy() for part in parts])
+
+    return call

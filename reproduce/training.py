@@ -19,6 +19,7 @@ import models
 from data.dataset import Dataset
 from data.files import InputError, write_text
 from data.tensors import gatherer
+from models.factor_predictor import held_out
 from reproduce.program import RunError
 from reproduce.runs import RunConfig, RunDirectory
 
@@ -113,6 +114,10 @@ def make_step_function(
         steps, float64 [terms], and the first step whose loss was not finite, or -1.
     """
     gather = gatherer(dataset)
+    supervised = getattr(model, "is_supervised", False)
+    if supervised:
+        factors = tf.constant(dataset.factors.astype(np.int32))
+        seen = tf.constant(np.flatnonzero(~held_out(model.settings, len(dataset))).astype(np.int32))
     batch_size, replicas = config.recipe.batch_size, strategy.num_replicas_in_sync
     share = batch_size // replicas
 
@@ -122,12 +127,18 @@ def make_step_function(
         batch_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
         # Every replica draws the whole batch and takes its share: the batch is the same whatever
         # their number. Images are drawn with replacement.
-        indices = tf.random.stateless_uniform([batch_size], batch_seed, 0, len(dataset), tf.int32)
+        count = len(seen) if supervised else len(dataset)
+        indices = tf.random.stateless_uniform([batch_size], batch_seed, 0, count, tf.int32)
         if replicas > 1:
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             indices = tf.reshape(indices, [replicas, share])[replica]
             noise_seed = tf.random.fold_in(noise_seed, replica)
-        terms = model.train_step(gather(indices), step, noise_seed, replicas)
+        if supervised:
+            rows = tf.gather(seen, indices)
+            labels = tf.gather(factors, rows)
+            terms = model.train_step(gather(rows), step, noise_seed, replicas, labels)
+        else:
+            terms = model.train_step(gather(indices), step, noise_seed, replicas)
         return tf.stack([terms[name] for name in model.term_names])
 
     @tf.function

@@ -21,8 +21,8 @@ class Traversal:
     """Strips along the directions of one basis from one starting image.
 
     Attributes:
-        directions: float64 [m, d], unit vectors in latent space.
-        steps: float64 [m], the step delta in latent units; `MAX_STEP` where dead.
+        directions: float64 [m, d], in decoder inputs.
+        steps: float64 [m], how many times a direction the step is; `MAX_STEP` where dead.
         energies: float64 [m], the mean squared pixel change that the step makes.
         dead: bool [m], whether the energy is out of reach within `MAX_STEP`.
         frames: float32 [m, frames, height, width, channels], from -delta to +delta.
@@ -51,8 +51,8 @@ def energy(decode: Decode, start: np.ndarray, direction: np.ndarray, step: float
     Args:
         decode: float [n, d] to images in [0, 1].
         start: float [n, d], latents of real images.
-        direction: float [d], a unit vector.
-        step: delta, in latent units.
+        direction: float [d].
+        step: How many times the direction.
     """
     images = decode(np.concatenate([start, start + step * direction, start - step * direction]))
     origin, forward, backward = np.split(images, 3)
@@ -104,11 +104,10 @@ def traverse(
     Args:
         decode: float [n, d] to images in [0, 1].
         start: float [d], the latents of a real image.
-        directions: float [m, d]; scaled to unit length here.
+        directions: float [m, d], of a prior standard deviation each.
         target: The mean squared pixel change at both ends' mean.
         num_frames: Frames a strip, the middle one being the start.
     """
-    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     found = [matched_step(decode, start[None], direction, target) for direction in directions]
     steps, energies, dead = (np.array(column) for column in zip(*found, strict=True))
     places = np.linspace(-1, 1, num_frames)[None, :, None] * steps[:, None, None]

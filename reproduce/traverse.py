@@ -1,7 +1,8 @@
-"""Decodes traversals of a finished run along learned and random axes, at equal image energy.
+"""Decodes samples of a finished run, and traversals along learned and random axes.
 
-The random axes are a Haar rotation of the active latents, standardised (the family haar_active),
-mapped back to latent space. RUN/traversals.npz holds the strips, RUN/traversals.csv the steps.
+Traversals change images by the same energy. A VAE's random axes are a Haar rotation of the active
+latents, standardised (the family haar_active); another model's one of its codes or channels.
+RUN/traversals.npz holds the pictures, RUN/traversals.csv the steps.
 
 Example:
     python -m reproduce.traverse --run_dir=runs/a --num_random_bases=1
@@ -9,18 +10,25 @@ Example:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from absl import flags
 
 from data.files import InputError
 from reproduce import program
 from reproduce.runs import RunDirectory
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from reproduce.representation import Representation
+
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run with its representation.npz.")
 _NUM_RANDOM_BASES = flags.DEFINE_integer(
     "num_random_bases", 1, "Random bases beside the learned one.", lower_bound=0
 )
 _BASIS_FILE = flags.DEFINE_string(
-    "basis_file", None, "A .npy of directions [m, d] in latent space, to traverse as well."
+    "basis_file", None, "A .npy of directions [m, D] of decoder inputs, to traverse as well."
 )
 _IMAGE = flags.DEFINE_integer("image", 0, "Row of the representation to start from.", lower_bound=0)
 _ENERGY = flags.DEFINE_float(
@@ -33,6 +41,8 @@ _ENERGY = flags.DEFINE_float(
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
 
 _ENERGY_SAMPLE = 2_000  # images
+_NUM_SAMPLES = 40
+_TEMPERATURES = (1.0, 0.7)  # 0.7 is Kingma & Dhariwal 2018's choice for pictures
 
 
 def main() -> None:
@@ -43,10 +53,13 @@ def main() -> None:
     config = run.read_config()
 
     import numpy as np
+
+    own = _read_directions(_BASIS_FILE.value) if _BASIS_FILE.value else None
+    program.start_tensorflow()
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce import bases, representation
+    from reproduce import representation, trained, traversals
 
     encoded = representation.load(run.representation_file)
     if _IMAGE.value >= len(encoded.latents):
@@ -54,41 +67,29 @@ def main() -> None:
             f"--image={_IMAGE.value}; expected a row below {len(encoded.latents)} of "
             f"{run.representation_file}"
         )
-    d = encoded.latents.shape[1]
-    directions = {"learned": np.eye(d)}
-    active = encoded.active()
-    if len(active) >= 2:
-        rng = np.random.default_rng([_SEED.value, 2])
-        scale = encoded.latents[:, active].std(axis=0)
-        for index, basis in enumerate(bases.haar(_NUM_RANDOM_BASES.value, len(active), rng)):
-            random_directions = np.zeros((len(active), d))
-            random_directions[:, active] = basis.T * scale
-            directions[f"random_{index}"] = random_directions
-    if _BASIS_FILE.value:
-        try:
-            own = np.load(_BASIS_FILE.value, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{_BASIS_FILE.value}: no readable .npy ({error})") from error
-        norms = np.linalg.norm(own, axis=-1) if own.ndim == 2 else np.zeros(1)
-        if own.ndim != 2 or own.shape[1] != d or not np.all(np.isfinite(norms) & (norms > 0)):
+    model = trained.load_model(run)
+    rng = np.random.default_rng([_SEED.value, 2])
+    directions = _directions(model, encoded, _NUM_RANDOM_BASES.value, rng)
+    if own is not None:
+        size = directions["learned"].shape[1]
+        if own.shape[1] != size:
             raise InputError(
-                f"{_BASIS_FILE.value}: directions are {list(own.shape)}; expected [m, {d}], "
-                "finite and none of them zero"
+                f"{_BASIS_FILE.value}: directions are {list(own.shape)}; expected [m, {size}]"
             )
         directions["given"] = own
 
-    program.start_tensorflow()
-    from reproduce import trained, traversals
-
     with run.locked():
-        energy = _ENERGY.value
-        if energy is None:
-            dataset = trained.load_dataset(run)
-            sample = trained.draw_images(dataset, _ENERGY_SAMPLE, config.seed)
-            energy = traversals.default_energy(dataset.images(sample))
-        decode = trained.decoder(trained.load_model(run))
-        start = encoded.latents[_IMAGE.value]
-        arrays, rows = {"active": active, "image": np.array(_IMAGE.value)}, []
+        dataset = trained.load_dataset(run)
+        sample = trained.draw_images(dataset, _ENERGY_SAMPLE, config.seed)
+        energy = _ENERGY.value or traversals.default_energy(dataset.images(sample))
+        decode = trained.decoder(model)
+        rows_of_images = trained.draw_images(dataset, len(encoded.latents), config.seed)
+        image = rows_of_images[_IMAGE.value : _IMAGE.value + 1]
+        start = trained.start_inputs(model, dataset, image, config.seed)[0]
+        arrays, rows = {"active": encoded.active(), "image": np.array(_IMAGE.value)}, []
+        for temperature in _TEMPERATURES:
+            drawn = model.sample(_NUM_SAMPLES, (_SEED.value, 8), temperature)
+            arrays[f"samples/{temperature}"] = np.rint(255 * np.asarray(drawn)).astype(np.uint8)
         for name, axes in directions.items():
             result = traversals.traverse(decode, start, axes, energy)
             arrays[f"{name}/frames"] = np.rint(255 * result.frames).astype(np.uint8)
@@ -103,6 +104,52 @@ def main() -> None:
     for name, axes in directions.items():
         dead = frame.loc[frame["basis"] == name, "dead"].sum()
         print(f"{name}: {len(axes)} directions, {dead} dead")
+
+
+def _read_directions(file: str) -> np.ndarray:
+    """A user's directions [m, D], scaled to unit length."""
+    import numpy as np
+
+    try:
+        own = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: no readable .npy ({error})") from error
+    norms = np.linalg.norm(own, axis=-1) if own.ndim == 2 else np.zeros(1)
+    if own.ndim != 2 or not np.all(np.isfinite(norms) & (norms > 0)):
+        raise InputError(
+            f"{file}: directions are {list(own.shape)}; expected [m, D], finite and none of them "
+            "zero"
+        )
+    return own / norms[:, None]
+
+
+def _directions(
+    model: Any, encoded: Representation, num_random: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The learned axes and those of random bases in decoder inputs, by name.
+
+    A VAE's random axes are Haar rotations of its active latents, standardised; another model's
+    inputs are standardised by their prior already.
+    """
+    import numpy as np
+
+    from reproduce import bases
+
+    stratum = model.strata[0]
+    directions = {"learned": stratum.embed(np.eye(stratum.size))}
+    if encoded.log_variance is None:
+        for index, basis in enumerate(bases.haar(num_random, stratum.size, rng)):
+            directions[f"random_{index}"] = stratum.embed(basis.T)
+        return directions
+    active = encoded.active()
+    if len(active) < 2:
+        return directions
+    scale = encoded.latents[:, active].std(axis=0)
+    for index, basis in enumerate(bases.haar(num_random, len(active), rng)):
+        axes = np.zeros((len(active), encoded.latents.shape[1]))
+        axes[:, active] = basis.T * scale
+        directions[f"random_{index}"] = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    return directions
 
 
 if __name__ == "__main__":

@@ -202,9 +202,8 @@ def _read_test(
     for family in NULLS if len(encoded.active()) >= 2 else NULLS[:1]:
         if not any(key.startswith(f"{family}/") for key in nulls):
             raise InputError(f"{null_file}: no draws of {family}; name it in --families")
-    purity_file, picked_file = (
-        file.with_name(f"{stem}.csv") for stem in (PURITY, "cherry_picking")
-    )
+    purity_file = file.with_name("traversal_purity.csv")
+    picked_file = file.with_name("cherry_picking.csv")
     if purity_file.exists():
         frame = pd.concat([frame, read_table(purity_file, COLUMNS)], ignore_index=True)
         nulls |= load_npz(file.with_name("purity_null.npz"))
@@ -220,8 +219,17 @@ def name(arm: str) -> str:
 
 def title(metric: str) -> str:
     """A metric as the report writes it: mig is MIG, factor_vae is factor VAE."""
+    if metric.startswith(PURITY):
+        stratum = metric.removeprefix(PURITY).removesuffix("_linear").strip("_")
+        limit = ", limit of small steps" if metric.endswith("_linear") else ""
+        return "traversal purity" + (f" of {stratum}" if stratum else "") + limit
     acronyms = {"mig", "sap", "irs", "dci", "vae"}
     return " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
+
+
+def primary_metric(arm: str) -> str:
+    """The metric of an arm's primary hypothesis."""
+    return PRIMARY.get(arm.partition(" ")[0], "mig")
 
 
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:

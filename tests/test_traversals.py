@@ -42,7 +42,7 @@ def test_the_smallest_step_is_taken_where_the_energy_comes_and_goes():
 
 
 def test_a_strip_runs_through_its_start_to_both_ends():
-    start, direction = np.array([0.2, -0.1, 0.0]), np.array([[3.0, 4.0, 0.0]])
+    start, direction = np.array([0.2, -0.1, 0.0]), np.array([[0.6, 0.8, 0.0]])
     result = traversals.traverse(linear_decoder, start, direction, target=1e-3, num_frames=5)
     np.testing.assert_allclose(result.directions, [[0.6, 0.8, 0.0]])
     np.testing.assert_allclose(result.frames[0, 2], linear_decoder(start[None])[0])

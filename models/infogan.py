@@ -1,0 +1,243 @@
+"""InfoGAN (Chen et al. 2016), with the spectral normalisation of Lin et al. 2020 as an option."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models import gan_networks
+from models.architectures import GAN_NETWORKS
+from models.infogan_codes import Codes
+from models.settings import InfoGANSettings
+from models.spectral_norm import SpectralNorm
+from models.strata import Stratum, coordinates
+
+
+class InfoGAN:
+    """G, and D with Q on its body, each with its optimiser.
+
+    As in both papers' code, Q's own layers are the discriminator's optimiser's: it lowers D's loss
+    less lambda L_I over D and Q, and the generator's lowers G's loss less lambda L_I over G.
+    """
+
+    term_names = (
+        "loss",
+        "discriminator_loss",
+        "generator_loss",
+        "mutual_information",
+        "mutual_information_fitted",
+        "mutual_information_limit",
+        "code_entropy",
+        "code_correlation",
+    )
+
+    def __init__(
+        self, settings: InfoGANSettings, image_shape: tuple[int, int, int], rng: np.random.Generator
+    ) -> None:
+        """Builds the networks; `rng` draws their initial weights."""
+        self.settings = settings
+        self.codes = Codes(settings)
+        self._network = GAN_NETWORKS[settings.network]
+        self.generator = gan_networks.build_generator(
+            self._network, image_shape, self.codes.size, settings.precision, rng
+        )
+        self.discriminator = gan_networks.build_discriminator(
+            self._network, image_shape, self.codes.num_parameters, settings.precision, rng
+        )
+        self.spectral_norm = None
+        if settings.constraint == "spectral":
+            self.spectral_norm = SpectralNorm(self.discriminator, rng)
+        self.generator_optimizer = self._optimizer(self.generator, settings.generator_learning_rate)
+        self.discriminator_optimizer = self._optimizer(
+            self.discriminator, settings.discriminator_learning_rate
+        )
+
+    def _optimizer(self, model: keras.Model, learning_rate: float) -> keras.optimizers.Optimizer:
+        optimizer = keras.optimizers.Adam(learning_rate, self.settings.adam_beta1, epsilon=1e-8)
+        optimizer.build(model.trainable_variables)
+        return optimizer
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """All state that training changes, by name.
+
+        Weights and the batch normalisation's moving statistics, both optimisers' slots, and the
+        singular vectors of a spectral normalisation.
+        """
+        named: dict[str, keras.Variable] = {}
+        for model, optimizer in (
+            (self.generator, self.generator_optimizer),
+            (self.discriminator, self.discriminator_optimizer),
+        ):
+            name = model.name
+            named |= {f"{name}/{v.path.removeprefix(f'{name}/')}": v for v in model.variables}
+            # Not by path: Keras numbers a process's optimisers, a checkpoint must not depend on it.
+            named |= {f"{name}_optimizer/{v.name}": v for v in optimizer.variables}
+        if self.spectral_norm is not None:
+            named |= {f"spectral_norm/{k}": v for k, v in self.spectral_norm.vectors.items()}
+        return named
+
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """The continuous codes and the noise, both Gaussianised; categories cannot be turned."""
+        settings, size = self.settings, self.codes.size
+        codes, noise = np.arange(settings.num_codes), np.arange(size - settings.num_noise, size)
+        parts = (
+            ("codes", codes, "the continuous codes"),
+            ("noise", noise, "the incompressible noise, whose axes nothing favours"),
+        )
+        return tuple(coordinates(name, at, size, what) for name, at, what in parts if len(at))
+
+    def initialise(self, images: tf.Tensor, seed: tf.Tensor) -> None:
+        """Nothing depends on a first batch."""
+
+    def generate(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+        """Images in [0, 1], float32 [batch, height, width, channels], of inputs as trained on."""
+        outputs = tf.cast(self.generator(inputs, training=training), tf.float32)
+        # (tanh(h) + 1) / 2 is the logistic of 2 h.
+        return tf.sigmoid(2 * outputs if self._network.signed_pixels else outputs)
+
+    def _discriminator_weights(self) -> tuple[Sequence[tf.Tensor] | None, dict[str, tf.Tensor]]:
+        return (None, {}) if self.spectral_norm is None else self.spectral_norm.weights()
+
+    def _discriminate(
+        self, images: tf.Tensor, training: bool, weights: Sequence[tf.Tensor] | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """D's logits [batch, 1] and Q's parameters, with other weights than its own if given."""
+        seen = 2 * images - 1 if self._network.signed_pixels else images
+        if weights is None:
+            return self.discriminator(seen, training=training)
+        others = self.discriminator.non_trainable_variables
+        outputs, updates = self.discriminator.stateless_call(
+            weights, others, seen, training=training
+        )
+        if training:
+            for variable, update in zip(others, updates, strict=True):
+                variable.assign(update)
+        return outputs
+
+    def _parameters(self, images: tf.Tensor) -> tf.Tensor:
+        """Q's parameters of images, as a trained model gives them: [batch, num_parameters]."""
+        return self._discriminate(images, False, self._discriminator_weights()[0])[1]
+
+    def _noisy(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Images with the instance noise that keeps D from telling the two kinds apart too soon."""
+        if not self.settings.instance_noise:
+            return images
+        noise = tf.random.stateless_normal(tf.shape(images), seed)
+        return images + self.settings.instance_noise * noise
+
+    def discriminator_step(
+        self,
+        images: tf.Tensor,
+        generated: tf.Tensor,
+        inputs: tf.Tensor,
+        seed: tf.Tensor,
+        num_replicas: int = 1,
+    ) -> tf.Tensor:
+        """A step of D and Q on real images, and generated ones with their inputs.
+
+        Returns:
+            D's loss, nats: the mean of -log D(x) - log(1 - D(G(z, c))).
+        """
+        real_seed, generated_seed = tf.unstack(tf.random.split(seed, 2))
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape() as tape:
+            weights, vectors = self._discriminator_weights()
+            real, _ = self._discriminate(self._noisy(images, real_seed), True, weights)
+            fake, parameters = self._discriminate(
+                self._noisy(generated, generated_seed), True, weights
+            )
+            adversarial = tf.reduce_mean(tf.math.softplus(-real) + tf.math.softplus(fake))
+            loss = self._with_information(adversarial, inputs, parameters) / num_replicas
+        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+        if self.spectral_norm is not None:
+            self.spectral_norm.keep(vectors)
+        return adversarial
+
+    def generator_step(
+        self, inputs: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step of G on the inputs, against D and Q as they are.
+
+        Returns:
+            G's loss, nats: the mean of -log D(G(z, c)), which does not saturate (Goodfellow et al.
+            2014, section 3); and Q's parameters of the generated images.
+        """
+        variables = self.generator.trainable_variables
+        weights, _ = self._discriminator_weights()
+        with tf.GradientTape() as tape:
+            generated = self._noisy(self.generate(inputs, training=True), seed)
+            fake, parameters = self._discriminate(generated, True, weights)
+            adversarial = tf.reduce_mean(tf.math.softplus(-fake))
+            loss = self._with_information(adversarial, inputs, parameters) / num_replicas
+        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        return adversarial, parameters
+
+    def _with_information(
+        self, adversarial: tf.Tensor, inputs: tf.Tensor, parameters: tf.Tensor
+    ) -> tf.Tensor:
+        """The loss less lambda L_I (Chen et al. 2016, eq. 6)."""
+        information = self.codes.information(inputs, parameters)
+        return adversarial - self.settings.information_weight * information
+
+    def train_step(
+        self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
+    ) -> dict[str, tf.Tensor]:
+        """One step of D and Q, then `generator_steps` of G on the same inputs.
+
+        Args:
+            images: This replica's part of the batch.
+            step: Scalar int, training steps already made.
+            seed: int32 [2], of this replica's draws.
+            num_replicas: Over how many replicas Keras sums the gradients.
+
+        Returns:
+            Scalars in nats, of this step: D's and G's loss; L_I, with Q's deviations as they are
+            and fitted to the batch; the largest it can be; H(c); and the mean |correlation| of the
+            continuous codes with Q's estimates. `loss` is D's and G's loss less lambda L_I.
+        """
+        del step
+        settings = self.settings
+        inputs_seed, *seeds = tf.unstack(tf.random.split(seed, 2 + settings.generator_steps))
+        inputs = self.codes.draw(tf.shape(images)[0], inputs_seed)
+        generated = self.generate(inputs, training=True)
+        discriminator_loss = self.discriminator_step(
+            images, generated, inputs, seeds[0], num_replicas
+        )
+        for generator_seed in seeds[1:]:
+            generator_loss, parameters = self.generator_step(inputs, generator_seed, num_replicas)
+        both = discriminator_loss + generator_loss
+        correlation = tf.reduce_sum(self.codes.correlation(inputs, parameters))
+        terms = (
+            self._with_information(both, inputs, parameters),
+            discriminator_loss,
+            generator_loss,
+            self.codes.information(inputs, parameters),
+            self.codes.fitted_information(inputs, parameters),
+            tf.constant(self.codes.information_limit, tf.float32),
+            tf.constant(self.codes.entropy, tf.float32),
+            correlation / max(settings.num_codes, 1),
+        )
+        return dict(zip(self.term_names, terms, strict=True))
+
+    def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, None]:
+        """Q's means of the continuous codes, [batch, num_codes], which can leave the codes' cube.
+
+        Without any continuous codes there is nothing whose basis could be turned: [batch, 0].
+        """
+        return self._parameters(images)[:, : self.settings.num_codes], None
+
+    def start(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Gaussianised inputs from which a traversal starts; `seed` draws the noise."""
+        return self.codes.start(self._parameters(images), seed)
+
+    def decode(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Images in [0, 1], float32 [batch, height, width, channels], of Gaussianised inputs."""
+        return self.generate(self.codes.from_gaussian(inputs), training=False)
+
+    def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
+        """Images of inputs drawn from the priors; `temperature` scales Gaussianised deviations."""
+        return self.decode(self.codes.draw_gaussian(num_images, seed, temperature))

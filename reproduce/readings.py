@@ -1,0 +1,144 @@
+"""Factors as a predictor reads them from images: how far they change, and how exact they are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Factors:
+    """A data set's factors, as a predictor's output [n, P] holds them side by side.
+
+    Attributes:
+        names, kinds, sizes, symmetries: As `data.Dataset` has them.
+        widths: How many of the P numbers each factor takes.
+        scales: By what a change of each is divided: its standard deviation in the data. For a
+            categorical factor that of its one-hot vector, sqrt((1 - sum p^2) / 2), as of a 0/1
+            variable if there are two classes; for an angle that of a uniform one, in turns of its
+            own symmetry.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sizes: tuple[int, ...]
+    symmetries: tuple[int, ...]
+    widths: tuple[int, ...]
+    scales: tuple[float, ...]
+
+    def split(self, readings: np.ndarray) -> list[np.ndarray]:
+        """Each factor's part of readings [..., P]."""
+        return np.split(readings, np.cumsum(self.widths)[:-1], axis=-1)
+
+
+def describe(
+    names: tuple[str, ...],
+    kinds: tuple[str, ...],
+    sizes: tuple[int, ...],
+    symmetries: tuple[int, ...],
+    factors: np.ndarray,
+) -> Factors:
+    """The layout of a predictor's readings, with the factors' spread in the data.
+
+    Args:
+        names: As `data.Dataset` has them, and so the next three.
+        kinds: Of the factors.
+        sizes: Their numbers of classes.
+        symmetries: Of the angle.
+        factors: int [n, k], class indices of the data.
+    """
+    widths, scales = [], []
+    for kind, size, column in zip(kinds, sizes, factors.T, strict=True):
+        if kind == "categorical":
+            share = np.bincount(column, minlength=size) / len(column)
+            widths.append(size)
+            scales.append(np.sqrt((1 - np.sum(share**2)) / 2))
+        elif kind == "angle":
+            widths.append(2 * max(1, len(symmetries)))
+            scales.append(1 / np.sqrt(12))
+        else:
+            widths.append(1)
+            scales.append(column.std())
+    return Factors(names, kinds, sizes, symmetries, tuple(widths), tuple(map(float, scales)))
+
+
+def changes(factors: Factors, origin: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """How far each factor moves, in its standard deviations.
+
+    An ordered factor by the absolute difference, a categorical one by the total variation of its
+    predicted distribution, an angle by the shorter way round, modulo the symmetry of the class
+    that the predictor sees at the origin, in turns of that symmetry.
+
+    Args:
+        factors: The layout.
+        origin: float [..., P], readings.
+        moved: float [..., P], readings of a shape that broadcasts with origin's.
+
+    Returns:
+        float64 [..., k].
+    """
+    parts = list(zip(factors.split(origin), factors.split(moved), strict=True))
+    own = None
+    if factors.symmetries and "categorical" in factors.kinds:
+        own = parts[factors.kinds.index("categorical")][0].argmax(axis=-1)
+    found = []
+    for kind, scale, (before, after) in zip(factors.kinds, factors.scales, parts, strict=True):
+        if kind == "categorical":
+            change = np.abs(after - before).sum(axis=-1) / 2
+        elif kind == "angle":
+            change = _turn(before, after, own)
+        else:
+            change = np.abs(after - before)[..., 0]
+        found.append(change / scale)
+    return np.stack(np.broadcast_arrays(*found), axis=-1)
+
+
+def _turn(before: np.ndarray, after: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+    """The shorter way round the circle `own` [...] of circles [..., 2 s], in turns: 0 to .5."""
+    difference = _angle(after) - _angle(before)  # [..., s], radians of each symmetry's circle
+    turns = np.abs((difference / (2 * np.pi) + 0.5) % 1 - 0.5)
+    if own is None:
+        return turns[..., 0]
+    chosen = np.broadcast_to(own[..., None], (*turns.shape[:-1], 1))
+    return np.take_along_axis(turns, chosen, axis=-1)[..., 0]
+
+
+def _angle(circles: np.ndarray) -> np.ndarray:
+    pairs = circles.reshape(*circles.shape[:-1], -1, 2)
+    return np.arctan2(pairs[..., 1], pairs[..., 0])
+
+
+def accuracy(factors: Factors, readings: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """How well readings meet the truth, by factor.
+
+    Args:
+        factors: The layout.
+        readings: float [n, P].
+        truth: int [n, k], class indices.
+
+    Returns:
+        For a categorical factor the share of right classes; for an ordered one the root mean
+        squared error in classes; for an angle that in degrees, modulo the true class' symmetry.
+    """
+    found = {}
+    parts = factors.split(readings)
+    own = None
+    if factors.symmetries and "categorical" in factors.kinds:
+        own = truth[:, factors.kinds.index("categorical")]
+    for name, kind, size, part, column in zip(
+        factors.names, factors.kinds, factors.sizes, parts, truth.T, strict=True
+    ):
+        if kind == "categorical":
+            found[name] = float(np.mean(part.argmax(axis=1) == column))
+        elif kind == "ordered":
+            found[name] = float(np.sqrt(np.mean((part[:, 0] - column) ** 2)))
+        else:
+            orders = np.array(factors.symmetries or (1,))
+            angles = 2 * np.pi * column[:, None] / (size - 1) * orders
+            circles = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(column), -1)
+            degrees = 360 * _turn(circles, part, own)
+            if own is not None:
+                degrees = degrees / orders[own]
+            found[name] = float(np.sqrt(np.mean(degrees**2)))
+    return found
