@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae test lint benchmark paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -37,6 +37,15 @@ reproduce: $(VENV)/.main  ## Train, test against random bases and report: all sy
 
 reproduce-beta_vae: $(VENV)/.main  ## The same for beta-VAE and its control alone.
 	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=beta_vae
+
+reproduce-infogan: $(VENV)/.main  ## The same for InfoGAN alone.
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=infogan
+
+reproduce-glow: $(VENV)/.main  ## The same for Glow alone.
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=glow
+
+controls: $(VENV)/.main  ## Controls: autoencoder, untrained, SGD, Gaussian codes, turned factors.
+	$(RUN) -m reproduce.main_job --profile=controls --output=results/controls
 
 test: $(VENV)/.dev  ## Run every test.
 	$(RUN) -m pytest --numprocesses=auto --dist=loadfile

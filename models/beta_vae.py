@@ -64,6 +64,8 @@ def objective(
     beta = tf.constant(settings.beta)
     if settings.objective == "annealed_beta":
         beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
+    if settings.objective == "autoencoder":
+        beta = tf.constant(0.0)
     return reconstruction + beta * kl, beta
 
 
@@ -85,8 +87,10 @@ class BetaVAE:
         self._weights = self.encoder.trainable_variables + self.decoder.trainable_variables
         if settings.optimizer == "adam":
             self.optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1e-8)
-        else:
+        elif settings.optimizer == "adagrad":
             self.optimizer = keras.optimizers.Adagrad(settings.learning_rate)
+        else:
+            self.optimizer = keras.optimizers.SGD(settings.learning_rate, momentum=0.9)
         self.optimizer.build(self._weights)
         self.prior = tfd.MultivariateNormalDiag(
             tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
@@ -136,7 +140,10 @@ class BetaVAE:
             seed: int32 [2], of the latents' stateless draw.
         """
         posterior = self.posterior(images)
-        latents = posterior.sample(seed=seed)
+        if self.settings.objective == "autoencoder":
+            latents = posterior.mean()
+        else:
+            latents = posterior.sample(seed=seed)
         reconstruction = -tf.reduce_mean(self.likelihood(latents).log_prob(images))
         kl = tf.reduce_mean(tfd.kl_divergence(posterior, self.prior))
         loss, pressure = objective(reconstruction, kl, step, self.settings)

@@ -10,8 +10,8 @@ from models.architectures import GAN_NETWORKS, NETWORKS
 
 POSTERIORS = ("diagonal", "full_covariance")
 DECODERS = ("bernoulli", "gaussian")
-OBJECTIVES = ("beta", "annealed_beta", "capacity")
-OPTIMIZERS = ("adam", "adagrad")
+OBJECTIVES = ("beta", "annealed_beta", "capacity", "autoencoder")
+OPTIMIZERS = ("adam", "adagrad", "sgd")
 COUPLINGS = ("affine", "affine_exp", "additive")
 CODES = ("uniform", "gaussian")
 DEVIATIONS = ("fixed", "learned")
@@ -32,8 +32,10 @@ class BetaVAESettings:
         objective: `beta`: reconstruction + beta KL (Higgins et al. 2017, eq. 4);
             `annealed_beta`: beta falls geometrically from `beta_start` over `ramp_steps`;
             `capacity`: reconstruction + gamma |KL - C|, C rising from 0 to `capacity` nats over
-            `ramp_steps` (Burgess et al. 2018, eq. 8).
-        optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8) or `adagrad`.
+            `ramp_steps` (Burgess et al. 2018, eq. 8); `autoencoder`: the reconstruction alone, of
+            the posterior's mean, without noise: a control.
+        optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8), `adagrad`, or `sgd` with momentum
+            .9, a control.
         precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
     """
 

@@ -30,6 +30,11 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
 _DEVICE = flags.DEFINE_enum(
     "device", "cpu", ["cpu", "gpu"], "Where mutual information is computed."
 )
+_TURNED_FACTORS = flags.DEFINE_list(
+    "turned_factors",
+    [],
+    "Two ordered factors, to be described by their sum and difference: a control.",
+)
 _SKIP_INACTIVE = flags.DEFINE_bool(
     "skip_inactive", False, "Leave out families of the active latents where fewer than two are."
 )
@@ -48,6 +53,10 @@ def main() -> None:
     families, metrics = _FAMILIES.value, _METRICS.value
     choices.check_families(families)
     choices.check_metrics(metrics)
+    if len(_TURNED_FACTORS.value) not in (0, 2):
+        raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
+    if _TURNED_FACTORS.value and _REPORT.value:
+        raise InputError("--report shows the factors as they are; leave out --turned_factors")
 
     if _DEVICE.value == "gpu" and not program.start_tensorflow().config.list_physical_devices(
         "GPU"
@@ -61,6 +70,8 @@ def main() -> None:
     if _REPORT.value:
         from reproduce import page, verdicts
     tested = representation.load(_REPRESENTATION.value)
+    if _TURNED_FACTORS.value:
+        tested = representation.turned(tested, *_TURNED_FACTORS.value)
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))

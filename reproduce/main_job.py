@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import time
 from pathlib import Path
@@ -129,7 +130,7 @@ def _purity(profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: in
 def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
     """Train, represent, test, traverse: one seed of one arm."""
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
-    recipe = recipes.find(arm.model, arm.recipe)
+    recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
     weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"
     here = f"--run_dir={run.path}"
     train = jobs.Step(
@@ -165,7 +166,19 @@ def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
         run.path / "traversals.csv",
         (run.representation_file,),
     )
-    return jobs.Chain(run, recipe.num_steps, (train, represent, test, traverse))
+    steps = [train, represent, test, traverse]
+    if arm.turned_factors:
+        turned = dataclasses.replace(
+            test,
+            arguments=(
+                *test.arguments[:-1],
+                f"--turned_factors={','.join(arm.turned_factors)}",
+                f"--output={run.turned_test_file}",
+            ),
+            target=run.turned_test_file,
+        )
+        steps.append(turned)
+    return jobs.Chain(run, recipe.num_steps, tuple(steps))
 
 
 def _print_sentences(output: Path) -> None:

@@ -60,21 +60,24 @@ def render(
     results = sorted(results, key=lambda result: (result.arm, result.seed))
     trained = [result for result in results if result.run is not None]
     sections = []
-    common = verdicts.metrics_of(results)
-    for metric in common[:1] + [metric for metric in common[1:] if metric == verdicts.PURITY]:
-        dose = figures.dose_response(results, metric)
+    by_purity = [result for result in results if result.is_tested("haar", verdicts.PURITY)]
+    for metric, shown in (
+        (verdicts.metrics_of(results)[0], results),
+        (verdicts.PURITY, by_purity),
+    ):
+        if not shown:
+            continue
+        dose = figures.dose_response(shown, metric)
         sections.append(
             {
                 "name": verdicts.title(metric),
-                "haar": figures.to_svg(figures.null_histograms(results, "haar", metric)),
-                "haar_active": figures.to_svg(
-                    figures.null_histograms(results, "haar_active", metric)
-                )
+                "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
+                "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
                 if metric != verdicts.PURITY
-                or any(result.is_tested("haar_active", metric) for result in results)
+                or any(result.is_tested("haar_active", metric) for result in shown)
                 else None,
                 "dose": figures.to_svg(dose) if dose else None,
-                "effects": figures.to_svg(figures.effects(results, metric)) if trained else None,
+                "effects": figures.to_svg(figures.effects(shown, metric)) if trained else None,
             }
         )
     picking = figures.cherry_picking(results)

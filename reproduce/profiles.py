@@ -17,12 +17,14 @@ class Arm:
         model: As `reproduce.train --model` takes it.
         recipe: As `reproduce.train --recipe` takes it.
         changes: As `reproduce.train --set` takes them.
+        turned_factors: Two factors, by whose sum and difference its latents are tested as well.
     """
 
     name: str
     model: str
     recipe: str
     changes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    turned_factors: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,9 @@ def _others(scale: str) -> tuple[Arm, ...]:
     )
 
 
+# Chosen for a loss that falls and stays finite, and by nothing else.
+_SGD = {"optimizer": "sgd", "learning_rate": "1e-5"}
+
 PROFILES = {
     "smoke": Profile(
         _pair("smoke") + _others("smoke"),
@@ -85,6 +90,21 @@ PROFILES = {
         199,
         "predictor_quick",
         "a demonstration on two CPU cores: few seeds, short trainings",
+    ),
+    "controls": Profile(
+        (
+            Arm("beta_vae-diagonal", "beta_vae", "quick", turned_factors=("pos_x", "pos_y")),
+            Arm("autoencoder", "beta_vae", "quick", {"objective": "autoencoder"}),
+            Arm("untrained", "beta_vae", "quick", {"num_steps": "0"}),
+            Arm("beta_vae-sgd", "beta_vae", "quick", _SGD),
+            Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
+        ),
+        (10, 11, 12),
+        10_000,
+        9_999,
+        199,
+        "predictor_quick",
+        "controls that decide between explanations, at the quick profile's scale",
     ),
     "paper": Profile(
         (

@@ -27,7 +27,7 @@ class Recipe:
         model: A key of `models.settings.MODELS`.
         settings: What defines the model.
         batch_size: Images a step.
-        num_steps: Training steps, unless a flag says otherwise.
+        num_steps: Training steps, unless a flag says otherwise; 0 leaves a model untrained.
         log_every: Steps a row of training.csv.
         checkpoint_every: Steps a checkpoint; a multiple of `log_every`.
         image_size: Height of the images that the model sees; larger ones are averaged down to it,
@@ -272,7 +272,7 @@ def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
             settings = dataclasses.replace(recipe.settings, **{key: converted})
             recipe = dataclasses.replace(recipe, settings=settings)
     for key in own:
-        least = 0 if key == "image_size" else 1
+        least = 0 if key in ("image_size", "num_steps") else 1
         if getattr(recipe, key) < least:
             raise InputError(f"{key} is {getattr(recipe, key)}; expected at least {least}")
     if recipe.checkpoint_every % recipe.log_every:

@@ -74,6 +74,35 @@ class Representation:
         return np.flatnonzero(variance > ACTIVE_VARIANCE)
 
 
+def turned(representation: Representation, first: str, second: str) -> Representation:
+    """The same latents with two factors described by their sum and difference.
+
+    The factor-frame control: positions as (x + y, x - y) tell as much as (x, y), and nothing but
+    our words prefers one of them. Both are halved, so that they have as many classes as before.
+
+    Args:
+        representation: Without a test split.
+        first: An ordered factor's name.
+        second: Another one's, of as many classes.
+
+    Raises:
+        InputError: If there are no such factors.
+    """
+    names, sizes = list(representation.factor_names), list(representation.factor_sizes)
+    if first == second or first not in names or second not in names:
+        raise InputError(f"no factors {first!r} and {second!r}; expected two of {', '.join(names)}")
+    i, j = names.index(first), names.index(second)
+    if sizes[i] != sizes[j]:
+        raise InputError(
+            f"{first} has {sizes[i]} classes and {second} {sizes[j]}; expected as many"
+        )
+    factors = representation.factors.copy()
+    a, b = representation.factors[:, i], representation.factors[:, j]
+    factors[:, i], factors[:, j] = (a + b) // 2, (a - b + sizes[j] - 1) // 2
+    names[i], names[j] = f"{first} + {second}", f"{first} - {second}"
+    return dataclasses.replace(representation, factors=factors, factor_names=tuple(names))
+
+
 def normal_scores(latents: np.ndarray) -> np.ndarray:
     """The standard normal's quantiles at each latent's ranks, (rank - 1/2) / n: float64 [n, d].
 

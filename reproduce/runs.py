@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
-from models.settings import MODELS
+from models.settings import MODELS, BetaVAESettings, InfoGANSettings
 from reproduce.recipes import Recipe
 
 KEPT_CHECKPOINTS = 2
@@ -45,9 +45,18 @@ class RunConfig:
 
     @property
     def arm(self) -> str:
-        """What seeds are compared within: the model, with its posterior where it has one."""
-        posterior = getattr(self.recipe.settings, "posterior", None)
-        return f"{self.recipe.model}/{posterior}" if posterior else self.recipe.model
+        """What seeds are compared within: the model, with what makes it a control if it is one."""
+        model, settings = self.recipe.model, self.recipe.settings
+        if isinstance(settings, BetaVAESettings):
+            if self.recipe.num_steps == 0:
+                return "untrained"
+            if settings.objective == "autoencoder":
+                return "autoencoder"
+            kind = "sgd" if settings.optimizer == "sgd" else settings.posterior
+            return f"{model}/{kind}"
+        if isinstance(settings, InfoGANSettings) and settings.codes == "gaussian":
+            return f"{model}/gaussian"
+        return model
 
     def to_json(self) -> str:
         """As indented JSON."""
@@ -74,6 +83,7 @@ class RunDirectory:
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
         self.basis_test_file = self.path / "basis_test.csv"
+        self.turned_test_file = self.path / "turned" / "basis_test.csv"
         self.purity_file = self.path / "traversal_purity.csv"
         self.traversals_file = self.path / "traversals.npz"
         self.tensorboard_dir = self.path / "tensorboard"

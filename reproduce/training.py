@@ -64,6 +64,9 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
     log = _Log(run, model.term_names, step)
     sums, started = np.zeros(len(model.term_names)), time.perf_counter()
 
+    if recipe.num_steps == 0:
+        log.write()
+        run.save_checkpoint(0, {name: np.asarray(variable) for name, variable in variables.items()})
     bar = tqdm.tqdm(
         desc=f"{config.arm} seed {config.seed}",
         total=recipe.num_steps * recipe.batch_size,

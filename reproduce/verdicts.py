@@ -20,6 +20,7 @@ ALPHA = 0.05
 NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as p = 1
 NULLS = ("haar", "haar_active")
 PURITY = "traversal_purity"
+TURNED = ", factors turned"  # the factor-frame control of an arm
 PRIMARY = {  # the metric of each arm's primary hypothesis
     "beta_vae/diagonal": "mig",
     "beta_vae/full_covariance": "mig",
@@ -29,7 +30,11 @@ PRIMARY = {  # the metric of each arm's primary hypothesis
 MODEL_NAMES = {
     "beta_vae/diagonal": "beta-VAE, diagonal posterior",
     "beta_vae/full_covariance": "beta-VAE, full-covariance posterior",
+    "beta_vae/sgd": "beta-VAE, diagonal posterior, SGD",
+    "autoencoder": "plain autoencoder",
+    "untrained": "untrained encoder",
     "infogan": "InfoGAN",
+    "infogan/gaussian": "InfoGAN, Gaussian codes",
     "glow": "Glow",
 }
 CONTRASTS = {"beta_vae/diagonal": "beta_vae/full_covariance"}
@@ -60,7 +65,8 @@ class SeedResult:
         frame: basis_test.csv, and traversal_purity.csv below it if there is one.
         nulls: The draws of both by "family/metric".
         picked: cherry_picking.csv, if there is one.
-        run: Where it was trained; None for somebody's own representation.
+        run: Where it was trained; None for somebody's own representation, and for a test of a
+            run's latents against turned factors.
     """
 
     arm: str
@@ -127,6 +133,10 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         encoded = representation.load(run.representation_file)
         tested = _read_test(run.basis_test_file, encoded)
         results.append(SeedResult(arm, config.data_set, config.seed, encoded, *tested, run))
+        if run.turned_test_file.exists():
+            frame, nulls, _ = _read_test(run.turned_test_file, encoded)
+            where = arm + TURNED
+            results.append(SeedResult(where, config.data_set, config.seed, encoded, frame, nulls))
     return results
 
 
@@ -213,6 +223,8 @@ def _read_test(
 
 def name(arm: str) -> str:
     """An arm as the report writes it."""
+    if arm.endswith(TURNED):
+        return name(arm.removesuffix(TURNED)) + TURNED
     key, _, rest = arm.partition(" ")
     return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
 

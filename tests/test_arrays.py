@@ -145,3 +145,40 @@ def test_data_sets_are_loaded_by_name(tmp_path):
         load("npz")
     with pytest.raises(InputError, match="--data_file goes with --dataset=npz"):
         load("dsprites", data_file=path)
+
+
+def test_images_are_averaged_down_alike_by_both_readers(tensorflow):
+    from data.tensors import gatherer
+
+    rng = np.random.default_rng(5)
+    for top, channels in ((2, 1), (256, 3)):
+        images = rng.integers(top, size=(6, 16, 24, channels), dtype=np.uint8)
+        dataset = dataset_of(images).at_size(8)
+        assert dataset.image_shape == (8, 12, channels)
+        assert dataset.at_size(8).reduction == 2
+        assert dataset.fingerprint == dataset_of(images).fingerprint
+        blocks = images.reshape(6, 8, 2, 12, 2, channels).mean(axis=(2, 4)) / (top - 1)
+        np.testing.assert_allclose(dataset.images(np.arange(6)), blocks, atol=1e-6)
+        gathered = gatherer(dataset)(tensorflow.constant([4, 1]))
+        np.testing.assert_allclose(gathered, blocks[[4, 1]], atol=1e-6)
+    assert dataset_of(images).at_size(0).reduction == dataset_of(images).at_size(99).reduction == 1
+    with pytest.raises(InputError, match="divisor of 16"):
+        dataset_of(images).at_size(5)
+
+
+def test_kinds_of_factors_are_read_and_checked(tmp_path):
+    arrays_ = {
+        "images": np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1),
+        "factors": np.arange(6)[:, None] % 3,
+        "factor_names": ["shape"],
+        "factor_sizes": [3],
+    }
+    path = tmp_path / "kinds.npz"
+    for kinds in (["categorical"], ["angle"]):
+        np.savez(path, factor_kinds=kinds, **arrays_)
+        assert arrays.load(path).factor_kinds == tuple(kinds)
+    np.savez(path, **arrays_)
+    assert arrays.load(path).factor_kinds == ("ordered",)
+    np.savez(path, factor_kinds=["colour"], **arrays_)
+    with pytest.raises(InputError, match="expected one of categorical, ordered, angle"):
+        arrays.load(path)
