@@ -12,29 +12,38 @@ from data.files import InputError
 __all__ = ["DATASETS", "Dataset", "InputError", "load"]
 
 
-def _load_dsprites(data_source: str, data_file: Path | None) -> Dataset:
+def _load_dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     if data_file is not None:
         raise InputError(
             "--data_file goes with --dataset=npz; dsprites takes --data_source instead"
         )
+    _no_variant("dsprites", variant)
     if data_source == "tfds":
         return dsprites.load_tfds()
     return dsprites.load()
 
 
-def _load_npz(data_source: str, data_file: Path | None) -> Dataset:
+def _load_npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     if data_file is None:
         raise InputError("--dataset=npz needs --data_file=PATH, an .npz with images and factors")
+    _no_variant("npz", variant)
     return arrays.load(data_file)
 
 
-DATASETS: dict[str, Callable[[str, Path | None], Dataset]] = {
+def _no_variant(name: str, variant: str) -> None:
+    if variant:
+        raise InputError(f"{name} has no variants; leave out --variant={variant}")
+
+
+DATASETS: dict[str, Callable[[str, Path | None, str], Dataset]] = {
     "dsprites": _load_dsprites,
     "npz": _load_npz,
 }
 
 
-def load(name: str, data_source: str = "rendered", data_file: Path | None = None) -> Dataset:
+def load(
+    name: str, data_source: str = "rendered", data_file: Path | None = None, variant: str = ""
+) -> Dataset:
     """Loads a data set by name.
 
     Args:
@@ -42,10 +51,11 @@ def load(name: str, data_source: str = "rendered", data_file: Path | None = None
         data_source: `rendered` (by the kit itself) or `tfds` (the original archive through
             TensorFlow Datasets); the two hold the same data.
         data_file: The user's own file, for `npz` alone.
+        variant: Of a data set that comes in several, its name; the default one is nameless.
 
     Raises:
         InputError: If there is no such data set, or its file is missing or damaged.
     """
     if name not in DATASETS:
         raise InputError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
-    return DATASETS[name](data_source, data_file)
+    return DATASETS[name](data_source, data_file, variant)

@@ -14,7 +14,7 @@ from reproduce.bases import FAMILIES, Family
 from reproduce.metrics.mig_sup import axis_gaps
 from reproduce.points import Points
 from reproduce.representation import Representation
-from reproduce.scoring import METRICS, BasisScorer, Scores, is_invariant, sign_of
+from reproduce.scoring import METRICS, NUM_GROUPS, BasisScorer, Scores, is_invariant, sign_of
 
 COLUMNS = (
     "family",
@@ -55,6 +55,7 @@ class Plan:
             others are asked for.
         workers: Processes for fits; no value depends on it.
         device: `cpu` or `gpu`, for mutual information.
+        num_groups: Groups of rows that train the BetaVAE and FactorVAE scores.
     """
 
     families: Sequence[str]
@@ -64,6 +65,7 @@ class Plan:
     seed: int = 0
     workers: int = 1
     device: str = "cpu"
+    num_groups: int = NUM_GROUPS
 
     def __post_init__(self) -> None:
         choices.check_families(self.families)
@@ -174,7 +176,7 @@ class _FamilyTest:
         progress: Progress,
     ) -> None:
         self._name, self._points, self._plan, self._progress = name, points, plan, progress
-        self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device)
+        self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device, plan.num_groups)
         self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
 
     def _score(self, many: np.ndarray, num_fits: int) -> Scores:
@@ -288,7 +290,7 @@ def _ceiling(
         if METRICS[metric].source == "fit":
             continue
         sign = sign_of(metric)
-        search = BasisScorer(found_on, [metric], plan.seed)
+        search = BasisScorer(found_on, [metric], plan.seed, num_groups=plan.num_groups)
 
         def score(
             many: np.ndarray, search: BasisScorer = search, metric: str = metric, sign: int = sign
@@ -296,7 +298,7 @@ def _ceiling(
             return sign * search.closed_forms(many)[metric]
 
         best = ceiling.best_rotation(score, starts)
-        held_out = BasisScorer(scored_on, [metric], plan.seed)
+        held_out = BasisScorer(scored_on, [metric], plan.seed, num_groups=plan.num_groups)
         top, learned = held_out.closed_forms(np.stack([best, identity]))[metric]
         null = held_out.closed_forms(draws)[metric]
         span = top - null.mean()

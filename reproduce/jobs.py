@@ -78,9 +78,7 @@ def run_chains(chains: Sequence[Chain], workers: int, what: str) -> None:
     total = sum(chain.num_steps for chain in chains)
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm.tqdm(
-            desc=what, total=total, unit=" steps", unit_scale=True, disable=None
-        ) as bar,
+        tqdm.tqdm(desc=what, total=total, unit=" steps", unit_scale=True, disable=None) as bar,
     ):
         pending = [pool.submit(run_chain, chain) for chain in chains]
         try:

@@ -24,7 +24,7 @@ class RunConfig:
 
     Attributes:
         recipe: How what is trained.
-        dataset, data_source, data_file: As given to `data.load`.
+        dataset, data_source, data_file, variant: As given to `data.load`.
         fingerprint: Of the data set's content.
         image_shape: (height, width, channels).
         seed: Of the initial weights, the batches and the latents' noise.
@@ -37,11 +37,15 @@ class RunConfig:
     fingerprint: str
     image_shape: tuple[int, int, int]
     seed: int
+    variant: str = ""
 
     @property
     def data_set(self) -> str:
         """The data set's name; a user's own is called as its file."""
-        return Path(self.data_file).stem if self.data_file else self.dataset
+        name = (
+            Path(self.data_file).stem if self.dataset == "npz" and self.data_file else self.dataset
+        )
+        return f"{name} ({self.variant})" if self.variant else name
 
     @property
     def arm(self) -> str:

@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Literal
 
 import numpy as np
-import threadpoolctl
 
 from data.files import InputError
 from reproduce.metrics import dci as dci_module
@@ -26,16 +25,36 @@ from reproduce.metrics.information import InformationEngine, entropies
 from reproduce.metrics.irs import irs
 from reproduce.metrics.mig import mig
 from reproduce.metrics.mig_sup import mig_sup
-from reproduce.metrics.modularity import explicitness, modularity
+from reproduce.metrics.modularity import explicitness, modularity, thread_pools
 from reproduce.metrics.sap import sap, sap_continuous_from_covariance
 from reproduce.metrics.udr import udr
 from reproduce.points import Points
 from reproduce.representation import Representation
 
-_NUM_GROUPS = {"num_train": 10_000, "num_eval": 5_000}
+NUM_GROUPS = 10_000  # disentanglement_lib's
 
 Scores = dict[str, np.ndarray]
 Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What metrics are computed with, besides points.
+
+    Attributes:
+        seed: Of splits, groups of rows and fits: the same in every basis.
+        num_groups: Groups of rows that train the BetaVAE and FactorVAE scores; half as many
+            evaluate them.
+        threads: For a fit; no value depends on it.
+    """
+
+    seed: int
+    num_groups: int = NUM_GROUPS
+    threads: int = 1
+
+    def groups(self) -> dict[str, int]:
+        """The numbers of groups by the names of the metrics' arguments."""
+        return {"num_train": self.num_groups, "num_eval": self.num_groups // 2}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,29 +68,30 @@ class Metric:
         columns: What its rows are called; a test of bases uses them all.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Columns that no rotation changes but by regularisation; they get no p-value.
-        fit: For the source `fit`: (points, seed, threads) to the columns' values, which do not
-            depend on the threads.
+        fit: For the source `fit`: (points, settings) to the columns' values.
     """
 
     source: Literal["information", "covariance", "groups", "fit"]
     columns: tuple[str, ...]
     sign: int = 1
     invariant: tuple[str, ...] = ()
-    fit: Callable[[Points, int, int], tuple[float, ...]] | None = None
+    fit: Callable[[Points, Settings], tuple[float, ...]] | None = None
 
 
-def _dci(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
-    found = dci_module.dci(*points.split(seed), seed=seed, n_jobs=n_jobs)
+def _dci(points: Points, settings: Settings) -> tuple[float, ...]:
+    split = points.split(settings.seed)
+    found = dci_module.dci(*split, seed=settings.seed, n_jobs=settings.threads)
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_linear(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
-    found = dci_module.dci_linear(*points.split(seed), seed=seed, n_jobs=n_jobs)
+def _dci_linear(points: Points, settings: Settings) -> tuple[float, ...]:
+    split = points.split(settings.seed)
+    found = dci_module.dci_linear(*split, seed=settings.seed, n_jobs=settings.threads)
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_es(points: Points, seed: int, n_jobs: int) -> tuple[float, ...]:
-    found = dci_es(*points.split(seed), seed=seed)
+def _dci_es(points: Points, settings: Settings) -> tuple[float, ...]:
+    found = dci_es(*points.split(settings.seed), seed=settings.seed)
     return found.explicitness, found.size
 
 
@@ -94,19 +114,21 @@ METRICS: dict[str, Metric] = {
     "beta_vae": Metric(
         "fit",
         ("beta_vae",),
-        fit=lambda points, seed, n_jobs: (
-            beta_vae_score(points.latents, points.factors, seed=seed),
+        fit=lambda points, settings: (
+            beta_vae_score(points.latents, points.factors, seed=settings.seed, **settings.groups()),
         ),
     ),
     "irs": Metric(
-        "fit", ("irs",), fit=lambda points, seed, n_jobs: (irs(points.latents, points.factors),)
+        "fit", ("irs",), fit=lambda points, settings: (irs(points.latents, points.factors),)
     ),
-    "sap": Metric("fit", ("sap",), fit=lambda points, seed, n_jobs: (sap(*points.split(seed)),)),
+    "sap": Metric(
+        "fit", ("sap",), fit=lambda points, settings: (sap(*points.split(settings.seed)),)
+    ),
     "explicitness": Metric(
         "fit",
         ("explicitness",),
         invariant=("explicitness",),
-        fit=lambda points, seed, n_jobs: (explicitness(*points.split(seed))[1],),
+        fit=lambda points, settings: (explicitness(*points.split(settings.seed))[1],),
     ),
     "dci": Metric("fit", _columns("dci"), fit=_dci),
     "dci_linear": Metric(
@@ -152,7 +174,12 @@ class BasisScorer:
     """
 
     def __init__(
-        self, points: Points, metrics: Sequence[str], seed: int, device: str = "cpu"
+        self,
+        points: Points,
+        metrics: Sequence[str],
+        seed: int,
+        device: str = "cpu",
+        num_groups: int = NUM_GROUPS,
     ) -> None:
         """Computes what the metrics need whatever the basis.
 
@@ -161,8 +188,9 @@ class BasisScorer:
             metrics: Keys of `METRICS`.
             seed: Of splits, groups of rows and fits: the same in every basis.
             device: `cpu`, or `gpu` for mutual information, with TensorFlow started.
+            num_groups: As `Settings` has it.
         """
-        self._points, self._seed = points, seed
+        self._points, self._settings = points, Settings(seed, num_groups)
         self._closed = [name for name in metrics if METRICS[name].source != "fit"]
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
         sources = {METRICS[name].source for name in self._closed}
@@ -176,7 +204,8 @@ class BasisScorer:
             self._factor_variances = np.diagonal(covariance)[d:]
         if "groups" in sources:
             rng = np.random.default_rng(seed)
-            self._groups = group_covariances(points.latents, points.factors, rng, **_NUM_GROUPS)
+            groups = self._settings.groups()
+            self._groups = group_covariances(points.latents, points.factors, rng, **groups)
 
     def information(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in each basis, as `InformationEngine` gives it."""
@@ -207,7 +236,7 @@ class BasisScorer:
             else:
                 whole, groups, group_factors = self._groups
                 scores[name] = factor_vae_score_from_covariances(
-                    whole, groups, group_factors, _NUM_GROUPS["num_train"], bases
+                    whole, groups, group_factors, self._settings.num_groups, bases
                 )
         return scores
 
@@ -221,8 +250,9 @@ class BasisScorer:
         """
         if not self._fitted:
             return
-        n_jobs = workers if len(bases) == 1 else 1
-        jobs = [(self._points, self._fitted, self._seed, basis, n_jobs) for basis in bases]
+        threads = workers if len(bases) == 1 else 1
+        settings = dataclasses.replace(self._settings, threads=threads)
+        jobs = [(self._points, self._fitted, settings, basis) for basis in bases]
         if workers == 1 or len(jobs) == 1:
             yield from map(_fit, jobs)
             return
@@ -230,15 +260,15 @@ class BasisScorer:
             yield from pool.map(_fit, jobs)
 
 
-def _fit(job: tuple[Points, list[str], int, np.ndarray, int]) -> dict[str, float]:
-    points, names, seed, basis, n_jobs = job
+def _fit(job: tuple[Points, list[str], Settings, np.ndarray]) -> dict[str, float]:
+    points, names, settings, basis = job
     scores: dict[str, float] = {}
     rotated = points.mapped(lambda latents: latents @ basis)
-    with threadpoolctl.threadpool_limits(1):
+    with thread_pools().limit(limits=1):
         for name in names:
             metric = METRICS[name]
             assert metric.fit is not None
-            scores |= dict(zip(metric.columns, metric.fit(rotated, seed, n_jobs), strict=True))
+            scores |= dict(zip(metric.columns, metric.fit(rotated, settings), strict=True))
     return scores
 
 

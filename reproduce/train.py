@@ -17,11 +17,12 @@ from reproduce import program, recipes
 from reproduce.runs import RunConfig, RunDirectory
 
 _MODEL = flags.DEFINE_string("model", "beta_vae", f"What to train: {', '.join(MODELS)}.")
-_DATASET = flags.DEFINE_string("dataset", "dsprites", "On what: dsprites, npz.")
+_DATASET = flags.DEFINE_string("dataset", "dsprites", f"On what: {', '.join(data.DATASETS)}.")
 _DATA_SOURCE = flags.DEFINE_enum(
     "data_source", "rendered", ["rendered", "tfds"], "Where dsprites comes from."
 )
 _DATA_FILE = flags.DEFINE_string("data_file", None, "The .npz of --dataset=npz.")
+_VARIANT = flags.DEFINE_string("variant", "", "Of a data set that comes in several.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, f"A named recipe, which sets all else: {', '.join(recipes.RECIPES)}."
 )
@@ -62,7 +63,7 @@ def main() -> None:
 
     run = RunDirectory(_RUN_DIR.value)
     with run.locked():
-        dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file)
+        dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file, _VARIANT.value)
         dataset = dataset.at_size(recipe.image_size)
         if isinstance(recipe.settings, FactorPredictorSettings):
             recipe = dataclasses.replace(
@@ -76,6 +77,7 @@ def main() -> None:
             dataset.fingerprint,
             dataset.image_shape,
             _SEED.value,
+            _VARIANT.value,
         )
         run.claim(config)
         if recipe.num_steps in run.checkpoints():

@@ -40,7 +40,7 @@ def load_dataset(run: RunDirectory) -> Dataset:
     """
     config = run.read_config()
     path = Path(config.data_file) if config.data_file else None
-    dataset = data.load(config.dataset, config.data_source, path)
+    dataset = data.load(config.dataset, config.data_source, path, config.variant)
     if dataset.fingerprint != config.fingerprint:
         raise InputError(
             f"{config.data_file or config.dataset} has changed since {run.path} was trained; "

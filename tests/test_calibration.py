@@ -1,10 +1,12 @@
-"""Under the null hypothesis p-values are uniform, for every family and closed-form metric."""
+"""Under the null hypothesis p-values are uniform, for every family and metric."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 
-from reproduce import assessment, bases
+from reproduce import assessment, bases, operating_characteristics, scoring
+from reproduce.operating_characteristics import BOTH, NULLS, Design
 from reproduce.representation import Representation
 
 REPETITIONS = 200
@@ -46,3 +48,53 @@ def test_p_values_are_uniform_when_the_learned_basis_is_one_more_draw(family):
         else:
             # p is uniform on {1, ..., 100} / 100.
             assert scipy.stats.kstest(p - 0.005, "uniform").pvalue > 1e-3, metric
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("null", NULLS[1:], ids=lambda null: null.families[-1])
+def test_metrics_that_need_a_fit_or_groups_call_no_more_axes_special_than_the_level_says(null):
+    # `make calibration` asks the same of hundreds of representations, and of the trees.
+    metrics = ("factor_vae", "beta_vae", "irs", "sap", "dci_linear")
+    design = Design(metrics, (null,), num_bases=19, noise=1.0)
+    table = operating_characteristics.calibrate([design], repetitions=15, seed=1)
+    exact = table[table["family"] != "haar_active"]
+    assert len(exact) == 2 * 6  # two families (or haar and both), dci_linear has two columns
+    assert exact["tail"].min() > 1e-3
+    untied = exact[(exact["ties"] == 0) & (exact["family"] != BOTH)]
+    assert {"irs", "dci_linear_disentanglement"} <= {*untied["metric"]}
+    assert untied["uniform"].min() > 1e-3
+
+
+@pytest.mark.slow
+def test_haar_active_alone_may_call_too_many_axes_special_but_never_together_with_haar():
+    # Scaled to one variance, most axes of an oblong cloud show its long direction, which is one
+    # factor; rotations of the scaled axes bring its short one, which is noise, out again.
+    design = Design(("mig", "mig_sup"), NULLS[1:2])
+    table = operating_characteristics.calibrate([design], repetitions=250, seed=0)
+    tails = table.set_index(["family", "metric"])["tail"]
+    assert tails["haar_active", "mig_sup"] < 1e-3
+    assert tails["haar_active", "mig"] > 1e-3
+    assert tails[["haar", BOTH]].min() > 1e-3
+
+
+def test_calibration_does_not_depend_on_the_number_of_processes():
+    designs = operating_characteristics.calibration_designs(num_bases=3, num_tree_bases=1)[1:]
+    one, two = (
+        operating_characteristics.calibrate(designs, repetitions=2, seed=0, workers=workers)
+        for workers in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_the_program_covers_every_family_and_metric_that_has_a_p_value(run_program, tmp_path):
+    output = tmp_path / "calibration.csv"
+    flags = ["--repetitions=1", "--num_bases=2", "--num_tree_bases=1", f"--output={output}"]
+    done = run_program("calibration", *flags)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(output)
+    assert tuple(table.columns) == operating_characteristics.CALIBRATION_COLUMNS
+    columns = {c for metric in scoring.METRICS.values() for c in metric.columns}
+    tested = {column for column in columns if not scoring.is_invariant(column)}
+    for name, family in bases.FAMILIES.items():
+        expected = tested if family.role == "null" else set()
+        assert {*table.loc[table["family"] == name, "metric"]} == expected

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import scipy.stats
+import sklearn
 import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -100,13 +102,24 @@ def standardise(
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """For linear fits: one BLAS thread, and no warning where the last iteration has to serve.
+    """For fits: one BLAS thread, and no warning where the last iteration has to serve.
 
-    The fits are so small that further threads only wait for each other.
+    The fits are so small that further threads only wait for each other, and that scikit-learn's
+    checks of what it is given would take a quarter of the time.
     """
-    with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1, "blas"):
+    with (
+        warnings.catch_warnings(),
+        thread_pools().limit(limits=1, user_api="blas"),
+        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
+    ):
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+@functools.cache
+def thread_pools() -> threadpoolctl.ThreadpoolController:
+    """The libraries' thread pools; looked up once, for that takes longer than a small fit."""
+    return threadpoolctl.ThreadpoolController()
 
 
 def _areas_under_roc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
