@@ -66,7 +66,7 @@ def test_values_are_converted_to_their_settings_type():
         ({"beta": "four"}, "beta is 'four'; expected a value like 4.0"),
         ({"beta": "-4"}, "beta is -4.0; expected more than 0"),
         ({"network": "resnet"}, "unknown network 'resnet'; expected one of .*compact"),
-        ({"num_steps": "0"}, "num_steps is 0; expected at least 1"),
+        ({"num_steps": "-1"}, "num_steps is -1; expected at least 0"),
         ({"batch_size": "-1"}, "batch_size is -1; expected at least 1"),
         ({"log_every": "7"}, "checkpoint_every is 20; expected a multiple of log_every, 7"),
     ],
