@@ -70,7 +70,7 @@ def _others(scale: str) -> tuple[Arm, ...]:
 
 
 # Chosen for a loss that falls and stays finite, and by nothing else.
-_SGD = {"optimizer": "sgd", "learning_rate": "1e-5"}
+_SGD = {"optimizer": "sgd", "learning_rate": "3e-4"}
 
 PROFILES = {
     "smoke": Profile(
