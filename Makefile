@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -60,6 +60,10 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/train_throughput.py
 	$(RUN) benchmarks/basis_throughput.py
 	$(RUN) benchmarks/score_throughput.py
+
+calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
+	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
+	$(RUN) -m reproduce.power --workers=2 --output=paper/results/power.csv
 
 paper:  ## Regenerate the paper's figures and tables (not written yet).
 	@echo "make: the paper is not written yet; make reproduce writes a report" >&2; exit 2

@@ -176,6 +176,11 @@ class Family:
         return self.points is not Representation.points
 
 
+# Scaling each axis to variance 1 does not commute with rotations, so that p of haar_active is not
+# exact: conservative for most metrics, too small for means over axes where variances differ much.
+# `reproduce.calibration` measures it. Together with haar, as verdicts ask, p is never too small.
+
+
 def _standardised(representation: Representation) -> Points:
     return standardise(representation.active_points())
 
