@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reproduce import profiles, recipes, representation
+from reproduce import profiles, recipes, representation, verdicts
 from reproduce.trained import draw_images
 
-ARMS = ("beta_vae-diagonal", "beta_vae-full_covariance")
+VAES = ("beta_vae-diagonal", "beta_vae-full_covariance")
+ARMS = (*VAES, "infogan", "glow")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,17 @@ def test_every_step_wrote_its_files(job):
             "null.npz",
             "traversals.npz",
             "traversals.csv",
+            "traversal_purity.csv",
+            "purity_null.npz",
+            "leakage.csv",
+            "labelled_directions.csv",
+            "predictor_accuracy.csv",
         }
-        encoded = representation.load(run / "representation.npz")
+
+
+def test_representations_belong_to_their_images(job):
+    for arm in VAES:
+        encoded = representation.load(job[0] / "runs" / f"{arm}-seed0" / "representation.npz")
         assert encoded.latents.shape == (2_000, 10)
         assert encoded.log_variance.shape == (2_000, 10)
         # Latents sit beside the factors of their own images: scale and position are linear
@@ -64,7 +74,18 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     for text in ("full_covariance", "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
     assert page.count("<svg") >= 5
-    assert page.count("data:image/png;base64,") == len(ARMS)
+    assert page.count("data:image/png;base64,") == 2 * len(ARMS)  # samples and traversals
+
+
+def test_every_model_has_a_verdict_by_its_primary_metric(job):
+    table = pd.read_csv(job[0] / "verdict.csv").set_index(["model", "metric"])
+    for model, metric in verdicts.PRIMARY.items():
+        row = table.loc[(model, metric)]
+        assert 0 < row["haar_p"] <= 1
+        assert row["holm_p"] >= row["haar_p"]
+    # A decoder's strata are standardised by their prior: they have one null alone.
+    assert np.isnan(table.loc[("glow", "traversal_purity"), "haar_active_p"])
+    assert np.isfinite(table.loc[("beta_vae/diagonal", "traversal_purity"), "haar_active_p"])
 
 
 def test_what_is_done_is_not_done_again(job, run_program):
@@ -120,7 +141,10 @@ def test_the_paper_profile_is_locatellos_setting():
     profile = profiles.PROFILES["paper"]
     assert len(profile.seeds) == 12
     betas = set()
+    assert {arm.model for arm in profile.arms} == {"beta_vae", "infogan", "glow"}
     for arm in profile.arms:
+        if arm.model != "beta_vae":
+            continue
         recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
         betas.add(recipe.settings.beta)
         assert (recipe.num_steps, recipe.batch_size) == (300_000, 64)
