@@ -368,6 +368,63 @@ def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarra
     return figure
 
 
+def leakage(learned: pd.DataFrame, random: pd.DataFrame, data: pd.DataFrame) -> Figure:
+    """Rows of shares of the factors' changes: learned axes, what the data imply, random axes.
+
+    Args:
+        learned: leakage.csv: axis, purity, dead, and a column for each factor.
+        random: random_leakage.csv, the same of a random basis.
+        data: data_leakage.csv: given, and a column for each factor.
+    """
+    names = [column for column in data.columns if column != "given"]
+    learned = learned.sort_values(["dead", "purity"], ascending=[True, False], kind="stable")
+    random = random.sort_values(["dead", "purity"], ascending=[True, False], kind="stable")
+    dominant = learned[names].to_numpy().argmax(axis=1)
+    blocks = (
+        ("learned axes", learned[names].to_numpy(), learned),
+        ("the same, if all that changes\nis what goes with it in the data", None, None),
+        ("a random basis' axes", random[names].to_numpy(), random),
+    )
+    with plt.rc_context(_STYLE):
+        height = 0.24 * max(len(learned), len(random)) + 1.3
+        figure, axes = _grid(1, 3, height)
+        for axis, (title, rows, frame) in zip(axes[0], blocks, strict=True):
+            if rows is None or frame is None:
+                rows = data[names].to_numpy()[dominant]
+                is_dead = learned["dead"].to_numpy()
+                labels = [
+                    "" if dead else f"given {names[j]}"
+                    for j, dead in zip(dominant, is_dead, strict=True)
+                ]
+            else:
+                labels = [
+                    f"{row.axis}{' (dead)' if row.dead else f'  purity {row.purity:.2f}'}"
+                    for row in frame.itertuples()
+                ]
+                is_dead = frame["dead"].to_numpy()
+            shown = np.where(is_dead[:, None], np.nan, rows)
+            axis.imshow(shown, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+            for (i, j), share in np.ndenumerate(rows):
+                if not is_dead[i] and share >= 0.095:
+                    colour = "black" if share > 0.55 else "white"
+                    axis.text(
+                        j,
+                        i,
+                        f"{100 * share:.0f}",
+                        ha="center",
+                        va="center",
+                        color=colour,
+                        fontsize=7,
+                    )
+            axis.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
+            axis.set_yticks(range(len(rows)), labels, fontsize=7)
+            axis.set_title(title, loc="left", color=LEARNED if frame is learned else "black")
+            for side in ("left", "bottom"):
+                axis.spines[side].set_visible(False)
+            axis.tick_params(length=0)
+    return figure
+
+
 def sample_sheet(sheets: dict[str, np.ndarray], num_columns: int = 20) -> Figure:
     """Images uint8 [n, h, w, c] in rows, one block below the other under its title."""
     with plt.rc_context(_STYLE):

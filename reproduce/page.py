@@ -110,6 +110,7 @@ def render(
         energy=traversals.ENERGY_SHARE,
         curves=_curves(trained),
         reached=_reached(trained),
+        leakages=[entry for result in trained for entry in _leakage(result)],
         labelled=_tables(trained, "labelled_directions"),
         accuracies=_accuracies(trained),
         num_bases=", ".join(_null_sizes(results)),
@@ -184,6 +185,35 @@ def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
             rows = verdicts.read_table(file, ["factor"], min_rows=0).to_dict("records")
             found.append({"arm": verdicts.name(result.arm), "seed": result.seed, "rows": rows})
     return found
+
+
+def _leakage(result: SeedResult) -> list[dict[str, Any]]:
+    """One run's leakage as a picture and in words, if its decoder was tested."""
+    assert result.run is not None
+    if not (result.run.path / "leakage.csv").exists():
+        return []
+    learned, random, data = (
+        verdicts.read_table(result.run.path / f"{name}.csv", columns)
+        for name, columns in (
+            ("leakage", ["axis", "purity", "dead"]),
+            ("random_leakage", ["axis", "purity", "dead"]),
+            ("data_leakage", ["given"]),
+        )
+    )
+    names = [column for column in data.columns if column != "given"]
+    sentences = []
+    for row in learned[~learned["dead"]].to_dict("records"):
+        largest = sorted(names, key=lambda name: -row[name])[:3]
+        parts = ", ".join(f"{name} {100 * row[name]:.0f}%" for name in largest)
+        sentences.append(f"axis {row['axis']}: {parts}")
+    return [
+        {
+            "arm": verdicts.name(result.arm),
+            "seed": result.seed,
+            "svg": figures.to_svg(figures.leakage(learned, random, data)),
+            "sentences": sentences,
+        }
+    ]
 
 
 def _accuracies(trained: Sequence[SeedResult]) -> dict[str, list[dict[str, Any]]]:

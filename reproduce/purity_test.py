@@ -2,8 +2,8 @@ r"""Tests by traversal purity whether a decoder's learned axes are special among
 
 Reads a finished run, or a decoder of your own with a representation.npz, and a finished run of
 --model=factor_predictor on the same data set and at the same image size. Writes
-traversal_purity.csv, purity_null.npz, leakage.csv, random_leakage.csv, labelled_directions.csv and
-predictor_accuracy.csv, beside the run or where --output_dir says.
+traversal_purity.csv, purity_null.npz, leakage.csv, random_leakage.csv, data_leakage.csv,
+labelled_directions.csv and predictor_accuracy.csv, beside the run or where --output_dir says.
 
 Examples:
     python -m reproduce.train --model=factor_predictor --dataset=dsprites --run_dir=runs/predictor
@@ -222,6 +222,11 @@ def main() -> None:
         "predictor_accuracy": accuracies,
         "leakage": found.leakage,
         "random_leakage": found.random_leakage,
+        "data_leakage": pd.DataFrame(
+            readings.rows_of_the_data(layout, dataset.factors),
+            index=pd.Index(layout.names, name="given"),
+            columns=list(layout.names),
+        ).reset_index(),
         "labelled_directions": labelled,
     }.items():
         write_text(output / f"{name}.csv", frame.to_csv(index=False))

@@ -109,6 +109,38 @@ def _angle(circles: np.ndarray) -> np.ndarray:
     return np.arctan2(pairs[..., 1], pairs[..., 0])
 
 
+def rows_of_the_data(factors: Factors, labels: np.ndarray) -> np.ndarray:
+    """What the data's own correlations make of a change of one factor: float64 [k, k].
+
+    Row j is the conditional mean change of every factor, given that factor j changes, by linear
+    regression on its index (of a categorical factor: on being of the most frequent class), in the
+    units of `changes`, and scaled to sum 1. A direction that moves factor j as the data do, with
+    all that goes with it there, has this row; with independent factors it is the j-th unit vector,
+    but for the sample's own correlations.
+
+    Args:
+        factors: The layout.
+        labels: int [n, k], class indices.
+    """
+    moved = []
+    for kind, size, column in zip(factors.kinds, factors.sizes, labels.T, strict=True):
+        if kind == "categorical":
+            moved.append(np.eye(size)[column])  # one-hot: a change by total variation
+        else:
+            moved.append(column[:, None].astype(np.float64))
+    rows = np.zeros((len(moved), len(moved)))
+    for j, (kind, column) in enumerate(zip(factors.kinds, labels.T, strict=True)):
+        given = column == np.bincount(column).argmax() if kind == "categorical" else column
+        given = (given - given.mean()) / given.std()
+        for m, (other, scale) in enumerate(zip(factors.kinds, factors.scales, strict=True)):
+            slopes = np.abs(given @ (moved[m] - moved[m].mean(axis=0))) / len(given)
+            if other == "categorical":
+                rows[j, m] = slopes.sum() / 2 / scale
+            else:  # of an angle, too: how its index goes with the other factor
+                rows[j, m] = slopes[0] / labels[:, m].std()
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
 def accuracy(factors: Factors, readings: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """How well readings meet the truth, by factor.
 

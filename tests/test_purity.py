@@ -198,6 +198,25 @@ def test_changes_by_kind_of_factor():
     np.testing.assert_allclose(found, [0, 0, 0.25], atol=1e-9)
 
 
+def test_rows_of_the_data_are_the_datas_correlations():
+    rng = np.random.default_rng(6)
+    n = 200_000
+    first = rng.integers(20, size=n)
+    other = rng.integers(2, size=n)
+    second = np.where(rng.random(n) < 0.5, first, rng.integers(20, size=n))  # correlation .5
+    labels = np.stack([first, second, other], axis=1)
+    kinds = ("ordered", "ordered", "categorical")
+    factors = readings.describe(("a", "b", "c"), kinds, (20, 20, 2), (), labels)
+    rows = readings.rows_of_the_data(factors, labels)
+    expected = [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]
+    np.testing.assert_allclose(rows, expected / np.sum(expected, axis=1)[:, None], atol=0.01)
+    tied = np.stack([first, second, first >= 10], axis=1).astype(int)
+    factors = readings.describe(("a", "b", "c"), kinds, (20, 20, 2), (), tied)
+    rows = readings.rows_of_the_data(factors, tied)
+    correlation = np.corrcoef(first, first >= 10)[0, 1]
+    assert rows[0, 2] / rows[0, 0] == pytest.approx(correlation, abs=0.01)
+
+
 def test_accuracy_in_the_factors_own_units():
     factors = readings.Factors(
         ("shape", "scale", "orientation"),
