@@ -153,7 +153,8 @@ RECIPES = {
         checkpoint_every=100,
         image_size=32,
     ),
-    # Fixed before any of its reported seeds was trained, by samples, L_I and correlations of seed 0.
+    # Fixed before any of its reported seeds was trained, by the samples, L_I and correlations of
+    # seed 0 alone.
     "infogan_quick": Recipe(
         "infogan",
         _INFOGAN_QUICK,
