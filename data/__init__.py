@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from data import arrays, dsprites
+from data import arrays, celeba, dsprites
 from data.dataset import Dataset
 from data.files import InputError
 
@@ -17,6 +17,8 @@ def _load_dsprites(data_source: str, data_file: Path | None, variant: str) -> Da
         raise InputError(
             "--data_file goes with --dataset=npz; dsprites takes --data_source instead"
         )
+    if data_source == "files":
+        raise InputError("--data_source=files goes with --dataset=celeb_a; leave it out")
     _no_variant("dsprites", variant)
     if data_source == "tfds":
         return dsprites.load_tfds()
@@ -35,7 +37,12 @@ def _no_variant(name: str, variant: str) -> None:
         raise InputError(f"{name} has no variants; leave out --variant={variant}")
 
 
+def _load_celeba(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    return celeba.load(data_source, data_file, variant)
+
+
 DATASETS: dict[str, Callable[[str, Path | None, str], Dataset]] = {
+    "celeb_a": _load_celeba,
     "dsprites": _load_dsprites,
     "npz": _load_npz,
 }
@@ -48,9 +55,10 @@ def load(
 
     Args:
         name: A key of `DATASETS`.
-        data_source: `rendered` (by the kit itself) or `tfds` (the original archive through
-            TensorFlow Datasets); the two hold the same data.
-        data_file: The user's own file, for `npz` alone.
+        data_source: `rendered` (the kit's own copy: rendered by itself, or prepared before), `tfds`
+            (the original archive through TensorFlow Datasets) or `files` (CelebA's own); all hold
+            the same data.
+        data_file: The user's own file, for `npz`, or the folder of CelebA's files.
         variant: Of a data set that comes in several, its name; the default one is nameless.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Dataset:
         symmetries: Where there is an angle: for each class of the first categorical factor, into
             how many turns that look alike a full turn falls.
         reduction: Stored images are so many times larger a side, and averaged down when unpacked.
+        known_fingerprint: `fingerprint`, where it was computed when the images were prepared; leave
+            it out where images or factors are replaced.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Dataset:
     factor_kinds: tuple[str, ...] = ()
     symmetries: tuple[int, ...] = ()
     reduction: int = 1
+    known_fingerprint: str = ""
 
     def __post_init__(self) -> None:
         if not self.factor_kinds:
@@ -55,10 +59,12 @@ class Dataset:
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 over images and factors: two data sets with the same one are the same."""
-        digest = hashlib.sha256(repr((self.bits, self.stored_shape, self.factor_names)).encode())
-        digest.update(np.ascontiguousarray(self.storage).data)
-        digest.update(np.ascontiguousarray(self.factors, dtype="<i4").data)
-        return digest.hexdigest()
+        if self.known_fingerprint:
+            return self.known_fingerprint
+        storage = np.ascontiguousarray(self.storage).data
+        return content_digest(
+            self.bits, self.stored_shape, self.factor_names, [storage], self.factors
+        )
 
     @property
     def stored_shape(self) -> tuple[int, int, int]:
@@ -94,6 +100,21 @@ class Dataset:
         blocks = packed.reshape(-1, height, r, width, r, channels)
         sums = blocks.sum(axis=(2, 4), dtype=np.float32)
         return sums / np.float32((1 if self.bits == 1 else 255) * r * r)
+
+
+def content_digest(
+    bits: int,
+    stored_shape: tuple[int, int, int],
+    factor_names: tuple[str, ...],
+    storage: Iterable[bytes | memoryview],
+    factors: np.ndarray,
+) -> str:
+    """SHA-256 over a `Dataset`'s content, its storage part by part."""
+    digest = hashlib.sha256(repr((bits, stored_shape, factor_names)).encode())
+    for part in storage:
+        digest.update(part)
+    digest.update(np.ascontiguousarray(factors, dtype="<i4").data)
+    return digest.hexdigest()
 
 
 def pack(images: np.ndarray) -> tuple[np.ndarray, int]:

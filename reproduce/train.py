@@ -19,9 +19,15 @@ from reproduce.runs import RunConfig, RunDirectory
 _MODEL = flags.DEFINE_string("model", "beta_vae", f"What to train: {', '.join(MODELS)}.")
 _DATASET = flags.DEFINE_string("dataset", "dsprites", f"On what: {', '.join(data.DATASETS)}.")
 _DATA_SOURCE = flags.DEFINE_enum(
-    "data_source", "rendered", ["rendered", "tfds"], "Where dsprites comes from."
+    "data_source",
+    "rendered",
+    ["rendered", "tfds", "files"],
+    "Where dsprites or celeb_a comes from: the kit's own copy (rendered, or prepared before), "
+    "TensorFlow Datasets, or CelebA's official files.",
 )
-_DATA_FILE = flags.DEFINE_string("data_file", None, "The .npz of --dataset=npz.")
+_DATA_FILE = flags.DEFINE_string(
+    "data_file", None, "The .npz of --dataset=npz, or the folder of --data_source=files."
+)
 _VARIANT = flags.DEFINE_string("variant", "", "Of a data set that comes in several.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, f"A named recipe, which sets all else: {', '.join(recipes.RECIPES)}."
@@ -63,6 +69,8 @@ def main() -> None:
 
     run = RunDirectory(_RUN_DIR.value)
     with run.locked():
+        if _DATA_SOURCE.value != "rendered":  # TensorFlow reads it, and must be started before
+            program.start_tensorflow(_NUM_THREADS.value)
         dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file, _VARIANT.value)
         dataset = dataset.at_size(recipe.image_size)
         if isinstance(recipe.settings, FactorPredictorSettings):

@@ -18,7 +18,7 @@ import tqdm
 import models
 from data.dataset import Dataset
 from data.files import InputError, write_text
-from data.tensors import gatherer
+from data.tensors import gatherer, stays_in_its_file
 from models.factor_predictor import held_out
 from reproduce.program import RunError
 from reproduce.runs import RunConfig, RunDirectory
@@ -179,10 +179,16 @@ def _choose_compilation(
     run: RunDirectory,
 ) -> bool:
     """Whether to compile a step with XLA, decided once a run and written to environment.json."""
-    if run.environment_file.exists():
+    in_file = stays_in_its_file(dataset)
+    if in_file and xla == "on":
+        raise InputError(
+            f"--xla=on cannot read {dataset.name} from its file, and here it is not put on a "
+            "device; leave it out"
+        )
+    if run.environment_file.exists() and not in_file:
         return bool(json.loads(run.environment_file.read_text())["xla"])
     device = tf.config.list_physical_devices("GPU")
-    if xla == "auto" and device:
+    if xla == "auto" and device and not in_file:
         compiled = _is_faster_compiled(model, config, dataset, strategy)
     else:
         compiled = xla == "on"
