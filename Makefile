@@ -60,6 +60,7 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/train_throughput.py
 	$(RUN) benchmarks/basis_throughput.py
 	$(RUN) benchmarks/score_throughput.py
+	$(RUN) benchmarks/glow_throughput.py
 
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
