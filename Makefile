@@ -3,6 +3,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= quick
+DATASET ?= dsprites
 OUTPUT ?= results/$(PROFILE)
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -15,7 +16,8 @@ help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 	@echo
 	@echo "PROFILE=smoke|quick|paper (now $(PROFILE)) sets the scale of reproduce: under 2 minutes,"
-	@echo "under 20 on two cores, or the literature's full setting on a GPU."
+	@echo "under 30 on two cores, or the literature's full setting on a GPU."
+	@echo "DATASET=dsprites|faces|all (now $(DATASET)): what is trained on."
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,16 +35,16 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.main
 	@touch $@
 
 reproduce: $(VENV)/.main  ## Train, test against random bases and report: all systems.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT)
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT)
 
 reproduce-beta_vae: $(VENV)/.main  ## The same for beta-VAE and its control alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=beta_vae
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=beta_vae
 
 reproduce-infogan: $(VENV)/.main  ## The same for InfoGAN alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=infogan
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=infogan
 
 reproduce-glow: $(VENV)/.main  ## The same for Glow alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --output=$(OUTPUT) --systems=glow
+	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=glow
 
 controls: $(VENV)/.main  ## Controls: autoencoder, untrained, SGD, Gaussian codes, turned factors.
 	$(RUN) -m reproduce.main_job --profile=controls --output=results/controls

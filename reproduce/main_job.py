@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import signal
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from reproduce.profiles import PROFILES, Arm, Profile
 from reproduce.runs import RunDirectory
 
 _PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
+_DATASET = flags.DEFINE_string("dataset", "dsprites", "One of the profile's, or all.")
 _SYSTEMS = flags.DEFINE_list("systems", [], "Models to run, of the profile's; by default all.")
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds, in the profile's place.")
 _OUTPUT = flags.DEFINE_string("output", None, "A folder; by default results/PROFILE.")
@@ -48,18 +50,42 @@ def _seeds(profile: Profile) -> tuple[int, ...]:
 
 def main() -> None:
     """Plans the chains of programs, runs them, judges and reports."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs are ended, too
     started = time.monotonic()
     profile_name = program.require_choice(_PROFILE.value, PROFILES, "profile")
     profile, seeds = PROFILES[profile_name], _seeds(PROFILES[profile_name])
-    systems = {arm.model for arm in profile.arms}
+    names = list(profile.arms)
+    if _DATASET.value != "all":
+        names = [program.require_choice(_DATASET.value, [*names, "all"], "data set")]
+    outputs = [
+        _reproduce(name, profile_name, profile, seeds, _output(name, profile_name))
+        for name in names
+    ]
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    for output in outputs:
+        print(f"Report: {output / 'report.html'}")
+    print(f"Time: {minutes} min {seconds:02d} s")
+
+
+def _output(dataset: str, profile_name: str) -> Path:
+    """Where a data set's results go; dSprites is the main one."""
+    base = Path(_OUTPUT.value or f"results/{profile_name}")
+    return base if dataset == "dsprites" else base.with_name(f"{base.name}-{dataset}")
+
+
+def _reproduce(
+    dataset: str, profile_name: str, profile: Profile, seeds: tuple[int, ...], output: Path
+) -> Path:
+    """The whole job on one data set; returns its output folder."""
+    systems = {arm.model for arm in profile.arms[dataset]}
     for system in _SYSTEMS.value:
         program.require_choice(system, sorted(systems), "system")
-    arms = [arm for arm in profile.arms if arm.model in (_SYSTEMS.value or systems)]
-    output = Path(_OUTPUT.value or f"results/{profile_name}")
-
-    predictors = {size: _predictor(output, profile, size) for size in map(_image_size, arms)}
+    arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
+    predictors = {
+        size: _predictor(output, dataset, profile, size) for size in map(_image_size, arms)
+    }
     # Seed by seed, so that every arm has a result as early as possible.
-    chains = [_chain(output, profile, arm, seed) for seed in seeds for arm in arms]
+    chains = [_chain(output, dataset, profile, arm, seed) for seed in seeds for arm in arms]
     jobs.run_chains([*predictors.values(), *chains], _num_workers(), "training")
     tests = [
         _purity(profile, chain, predictors[_image_size(arm)], seed)
@@ -84,8 +110,8 @@ def main() -> None:
     )
     jobs.run_step(report, output / "log.txt")
     _print_sentences(output)
-    minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    print(f"\nReport: {output / 'report.html'}\nTime: {minutes} min {seconds:02d} s")
+    print()
+    return output
 
 
 def _image_size(arm: Arm) -> int:
@@ -93,7 +119,7 @@ def _image_size(arm: Arm) -> int:
     return recipes.find(arm.model, arm.recipe).image_size
 
 
-def _predictor(output: Path, profile: Profile, image_size: int) -> jobs.Chain:
+def _predictor(output: Path, dataset: str, profile: Profile, image_size: int) -> jobs.Chain:
     """Trains what reads factors from images of a size."""
     run = RunDirectory(output / "predictors" / (str(image_size) if image_size else "full_size"))
     num_steps = recipes.find("factor_predictor", profile.predictor).num_steps
@@ -101,6 +127,7 @@ def _predictor(output: Path, profile: Profile, image_size: int) -> jobs.Chain:
         (
             "reproduce.train",
             "--model=factor_predictor",
+            f"--dataset={dataset}",
             f"--recipe={profile.predictor}",
             f"--set=image_size={image_size}",
             f"--run_dir={run.path}",
@@ -127,7 +154,7 @@ def _purity(profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: in
     return jobs.Chain(chain.run, chain.num_steps, (test,))
 
 
-def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
+def _chain(output: Path, dataset: str, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
     """Train, represent, test, traverse: one seed of one arm."""
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
     recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
@@ -137,6 +164,7 @@ def _chain(output: Path, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
         (
             "reproduce.train",
             f"--model={arm.model}",
+            f"--dataset={dataset}",
             f"--recipe={arm.recipe}",
             f"--seed={seed}",
             here,

@@ -32,7 +32,7 @@ class Profile:
     """A scale at which the whole job is run.
 
     Attributes:
-        arms: Whatever is compared; the systems are told apart by their model.
+        arms: Whatever is compared, by data set; the systems are told apart by their model.
         seeds: Of each arm; fresh ones, on which no recipe was tried.
         num_points: Images in a representation.
         num_bases: Draws of each null family, and of traversal purity's limit of small steps.
@@ -41,7 +41,7 @@ class Profile:
         summary: What to expect, for the report.
     """
 
-    arms: tuple[Arm, ...]
+    arms: Mapping[str, tuple[Arm, ...]]
     seeds: tuple[int, ...]
     num_points: int
     num_bases: int
@@ -50,13 +50,11 @@ class Profile:
     summary: str
 
 
-def _pair(recipe: str, **changes: str) -> tuple[Arm, ...]:
+def _pair(recipe: str, name: str = "beta_vae", **changes: str) -> tuple[Arm, ...]:
     """The diagonal posterior and its full-covariance control under the same recipe."""
     suffix = "".join(f"-{key}{value}" for key, value in changes.items())
     return tuple(
-        Arm(
-            f"beta_vae-{posterior}{suffix}", "beta_vae", recipe, {"posterior": posterior, **changes}
-        )
+        Arm(f"{name}-{posterior}{suffix}", "beta_vae", recipe, {"posterior": posterior, **changes})
         for posterior in POSTERIORS
     )
 
@@ -69,12 +67,22 @@ def _others(scale: str) -> tuple[Arm, ...]:
     )
 
 
+_FACES_QUICK = (
+    *_pair("faces_quick"),
+    Arm("infogan", "infogan", "infogan_faces_quick"),
+    Arm("glow", "glow", "glow_faces_quick"),
+)
+_FACES_SMOKE = tuple(
+    Arm(arm.name, arm.model, arm.recipe, {**arm.changes, "num_steps": "20", "log_every": "10"})
+    for arm in _FACES_QUICK
+)
+
 # Chosen for a loss that falls and stays finite, and by nothing else.
 _SGD = {"optimizer": "sgd", "learning_rate": "3e-4"}
 
 PROFILES = {
     "smoke": Profile(
-        _pair("smoke") + _others("smoke"),
+        {"dsprites": _pair("smoke") + _others("smoke"), "faces": _FACES_SMOKE},
         (0,),
         2_000,
         199,
@@ -83,7 +91,7 @@ PROFILES = {
         "a check that every step runs; its numbers mean nothing",
     ),
     "quick": Profile(
-        _pair("quick") + _others("quick"),
+        {"dsprites": _pair("quick") + _others("quick"), "faces": _FACES_QUICK},
         (10, 11, 12),
         10_000,
         9_999,
@@ -92,13 +100,15 @@ PROFILES = {
         "a demonstration on two CPU cores: few seeds, short trainings",
     ),
     "controls": Profile(
-        (
-            Arm("beta_vae-diagonal", "beta_vae", "quick", turned_factors=("pos_x", "pos_y")),
-            Arm("autoencoder", "beta_vae", "quick", {"objective": "autoencoder"}),
-            Arm("untrained", "beta_vae", "quick", {"num_steps": "0"}),
-            Arm("beta_vae-sgd", "beta_vae", "quick", _SGD),
-            Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
-        ),
+        {
+            "dsprites": (
+                Arm("beta_vae-diagonal", "beta_vae", "quick", turned_factors=("pos_x", "pos_y")),
+                Arm("autoencoder", "beta_vae", "quick", {"objective": "autoencoder"}),
+                Arm("untrained", "beta_vae", "quick", {"num_steps": "0"}),
+                Arm("beta_vae-sgd", "beta_vae", "quick", _SGD),
+                Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
+            )
+        },
         (10, 11, 12),
         10_000,
         9_999,
@@ -107,15 +117,23 @@ PROFILES = {
         "controls that decide between explanations, at the quick profile's scale",
     ),
     "paper": Profile(
-        (
-            *(
-                arm
-                for beta in (1, 2, 4, 6, 8, 16)
-                for arm in _pair("locatello2019", beta=str(beta))
+        {
+            "dsprites": (
+                *(
+                    arm
+                    for beta in (1, 2, 4, 6, 8, 16)
+                    for arm in _pair("locatello2019", beta=str(beta))
+                ),
+                Arm("infogan", "infogan", "infogan_cr_dsprites"),
+                Arm("glow", "glow", "glow_dsprites"),
             ),
-            Arm("infogan", "infogan", "infogan_cr_dsprites"),
-            Arm("glow", "glow", "glow_dsprites"),
-        ),
+            "faces": (
+                *_pair("higgins2017_celeba"),
+                *_pair("burgess2018_celeba", "burgess"),
+                Arm("infogan", "infogan", "infogan_cr_celeba"),
+                Arm("glow", "glow", "glow2018_celeba64"),
+            ),
+        },
         tuple(range(100, 112)),
         10_000,
         9_999,

@@ -117,6 +117,9 @@ def start_tensorflow(num_threads: int = 1) -> Any:
     tf.config.threading.set_inter_op_parallelism_threads(1 if num_threads == 1 else 2)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
+    # With it a GPU would round the factors of float32 products to 10 bits, and a flow's inverse
+    # would not be its inverse.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     if gpus or num_threads > 1:
         tf.config.experimental.enable_op_determinism()
     return tf

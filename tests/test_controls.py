@@ -1,6 +1,7 @@
 """The controls: turned factors, an autoencoder, an untrained encoder, other names for arms."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -86,13 +87,14 @@ def test_an_untrained_model_is_its_initial_weights(run_program, tiny, tmp_path, 
 
 
 def test_every_arm_of_every_profile_has_a_name_of_its_own():
-    for profile in profiles.PROFILES.values():
+    for arms in itertools.chain(*(p.arms.values() for p in profiles.PROFILES.values())):
         names = set()
-        for arm in profile.arms:
+        for arm in arms:
             recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
             config = RunConfig(recipe, "dsprites", "rendered", None, "", (64, 64, 1), 0)
             assert config.arm in verdicts.MODEL_NAMES
-            names.add((config.arm, getattr(recipe.settings, "beta", None)))
-        assert len(names) == len(profile.arms)
+            settings = dataclasses.asdict(recipe.settings)
+            names.add((config.arm, settings.get("beta"), settings.get("network")))
+        assert len(names) == len(arms)
     turned = "beta_vae/diagonal" + verdicts.TURNED
     assert verdicts.name(turned) == "beta-VAE, diagonal posterior, factors turned"

@@ -217,6 +217,30 @@ def test_rows_of_the_data_are_the_datas_correlations():
     assert rows[0, 2] / rows[0, 0] == pytest.approx(correlation, abs=0.01)
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_leakage_of_axes_is_told_from_leakage_of_the_data(correlation):
+    rng = np.random.default_rng(7)
+    normal = rng.normal(size=(50_000, 3))
+    normal[:, 1] = correlation * normal[:, 0] + np.sqrt(1 - correlation**2) * normal[:, 1]
+    labels = np.clip(np.rint(2 * normal + 8), 0, 16).astype(int)
+    factors = readings.describe(("a", "b", "c"), ("ordered",) * 3, (17,) * 3, (), labels)
+    data_rows = readings.rows_of_the_data(factors, labels)
+
+    def scene(matrix):
+        planted = linear_scene(matrix)
+        return Scene(planted.decode, planted.predict, factors, planted.start, 0.01)
+
+    # A renderer with one factor a latent: no leakage by axes, whatever the data's correlation is.
+    found = purity.measure(scene(np.eye(3)), np.eye(3))
+    np.testing.assert_allclose(found.rows, np.eye(3), atol=1e-3)
+    assert data_rows[0, 1] == pytest.approx(correlation / (1 + correlation), abs=0.02)
+    # One whose latents are the data's principal axes: the first of them moves what goes together.
+    _, axes = np.linalg.eigh(np.cov(labels / labels.std(axis=0), rowvar=False))
+    if correlation:
+        first = purity.measure(scene(axes[:, ::-1].T), np.eye(3)).rows[0]
+        np.testing.assert_allclose(first, data_rows[first.argmax()], atol=0.05)
+
+
 def test_accuracy_in_the_factors_own_units():
     factors = readings.Factors(
         ("shape", "scale", "orientation"),
