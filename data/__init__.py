@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from data import arrays, celeba, dsprites
+from data import arrays, celeba, dsprites, faces
 from data.dataset import Dataset
 from data.files import InputError
 
@@ -41,9 +41,18 @@ def _load_celeba(data_source: str, data_file: Path | None, variant: str) -> Data
     return celeba.load(data_source, data_file, variant)
 
 
+def _load_faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    if data_file is not None:
+        raise InputError("--data_file goes with --dataset=npz or celeb_a; faces are rendered here")
+    if data_source != "rendered":
+        raise InputError(f"faces are rendered by the kit; leave out --data_source={data_source}")
+    return faces.load(variant)
+
+
 DATASETS: dict[str, Callable[[str, Path | None, str], Dataset]] = {
     "celeb_a": _load_celeba,
     "dsprites": _load_dsprites,
+    "faces": _load_faces,
     "npz": _load_npz,
 }
 
