@@ -198,6 +198,31 @@ RECIPES = {
         num_steps=90_174,
         image_size=32,
     ),
+    # For rendered faces, in colour: fixed before any of their reported seeds was trained.
+    "faces_quick": Recipe(
+        "beta_vae",
+        dataclasses.replace(_QUICK, num_latents=16, decoder="gaussian", decoder_sd=0.1),
+        num_steps=5_000,
+        log_every=50,
+        checkpoint_every=500,
+    ),
+    "infogan_faces_quick": Recipe(
+        "infogan",
+        dataclasses.replace(_INFOGAN_QUICK, num_codes=11, num_noise=16),
+        num_steps=9_000,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
+    ),
+    "glow_faces_quick": Recipe(
+        "glow",
+        dataclasses.replace(_GLOW_QUICK, num_bits=5),
+        batch_size=32,
+        num_steps=5_000,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
+    ),
     "predictor_smoke": Recipe(
         "factor_predictor",
         FactorPredictorSettings(),
