@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -10,6 +11,7 @@ import shutil
 import sys
 import zipfile
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +23,10 @@ from data.celeba_files import ATTRIBUTES, LANDMARKS, NUM_IMAGES, read_labels
 from data.files import InputError
 from models.architectures import NETWORKS
 from models.settings import BetaVAESettings
-from reproduce.recipes import RECIPES
-from reproduce.runs import RunDirectory
-from tests.test_arrays import dataset_of
+from reproduce.recipes import RECIPES, find, override
+from reproduce.runs import RunConfig, RunDirectory
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 COUNTS = {"train": 150, "valid": 11, "test": 9}
 NAMES = [f"{i:06d}.jpg" for i in range(1, sum(COUNTS.values()) + 1)]
 
@@ -226,9 +228,9 @@ def test_tensorflow_datasets_reads_the_same(
 def test_fingerprint_is_that_of_the_content(prepared, official, cache):
     for suffix in ("", "_valid", "_all"):
         part = celeba.load("files", official, suffix, cache)
-        same = dataset_of(np.asarray(part.storage).reshape(-1, 64, 64, 3))
-        changes = {"factors": part.factors, "factor_names": ATTRIBUTES, "factor_sizes": (2,) * 40}
-        assert part.fingerprint == type(part)(**(vars(same) | changes)).fingerprint
+        in_memory = np.array(part.storage)
+        again = dataclasses.replace(part, storage=in_memory, known_fingerprint="")
+        assert part.fingerprint == again.fingerprint
     assert part.at_size(32).fingerprint == part.fingerprint
 
 
@@ -572,7 +574,8 @@ def test_large_files_stay_where_they_are(tensorflow, prepared, monkeypatch):
     gpus = []
     monkeypatch.setattr(tensorflow.config, "list_physical_devices", lambda kind: gpus)
     assert tensors.stays_in_its_file(prepared)
-    assert not tensors.stays_in_its_file(dataset_of(np.full((2, 4, 4, 3), 7, np.uint8)))
+    in_memory = dataclasses.replace(prepared, storage=np.array(prepared.storage))
+    assert not tensors.stays_in_its_file(in_memory)
     gpus.append("GPU:0")
     assert not tensors.stays_in_its_file(prepared)
     monkeypatch.setattr(tensors, "LARGEST_ON_DEVICE", prepared.storage.nbytes - 1)
@@ -618,18 +621,74 @@ def test_recipes_are_those_of_the_papers():
     assert RECIPES["burgess2018_celeba"].batch_size == 64
 
 
-def test_training_on_the_official_files_end_to_end(run_program, official, tmp_path, monkeypatch):
+def commands_in_the_readme() -> list[dict[str, list[str]]]:
+    """The flags of the README's trainings on CelebA, by name."""
+    commands = []
+    for line in README.read_text().splitlines():
+        if "reproduce.train --dataset=celeb_a" in line:
+            flags = re.findall(r"--(\w+)=(\S+)", line)
+            commands.append({name: [v for n, v in flags if n == name] for name, _ in flags})
+    return commands
+
+
+SHORT = {"batch_size": "4", "num_steps": "100", "log_every": "20", "checkpoint_every": "100"}
+
+
+def test_training_on_the_official_files_end_to_end(
+    run_program, tensorflow, official, tmp_path, monkeypatch
+):
     monkeypatch.setenv("AXISBIAS_CACHE", str(tmp_path / "cache"))
+    command, *_ = commands_in_the_readme()
+    assert command.keys() == {"dataset", "data_source", "data_file", "recipe", "run_dir"}
     flags = ["--dataset=celeb_a", "--data_source=files", f"--data_file={official}"]
-    flags += ["--recipe=smoke", "--set=batch_size=4", "--num_steps=100"]
-    flags += [f"--run_dir={tmp_path / 'run'}"]
-    done = run_program("train", *flags)
+    flags += [f"--recipe={command['recipe'][0]}", *(f"--set={k}={v}" for k, v in SHORT.items())]
+    done = run_program("train", *flags, f"--run_dir={tmp_path / 'run'}")
     assert done.returncode == 0, done.stderr
     assert "non-commercial research" in done.stdout
     assert "CelebA has 202,599" in done.stderr
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["dataset"], config["image_shape"]) == ("celeb_a", [64, 64, 3])
     assert not json.loads((tmp_path / "run" / "environment.json").read_text())["xla"]
-    done = run_program("represent", f"--run_dir={tmp_path / 'run'}")
-    assert done.returncode == 0, done.stderr
-    assert f"{COUNTS['train']} images" in done.stdout
+    from reproduce import trained
+
+    dataset = trained.load_dataset(RunDirectory(tmp_path / "run"))  # checks its fingerprint
+    assert len(dataset) == COUNTS["train"]
+
+
+# Dubois et al.'s released settings: Bernoulli, 64 x 64, batches of 64, 200 epochs, 10 latents.
+@pytest.mark.parametrize(
+    ("place", "objective", "pressure"),
+    [
+        (1, "beta", {"beta": 1.0, "learning_rate": 5e-4}),
+        (2, "beta", {"beta": 10.0, "learning_rate": 5e-4}),
+        (3, "capacity", {"capacity": 50.0, "gamma": 100.0, "learning_rate": 1e-3}),
+    ],
+)
+def test_commands_for_published_figures_have_their_settings_and_run(
+    tensorflow, official, tmp_path, cache, monkeypatch, place, objective, pressure
+):
+    from reproduce import training
+
+    command = commands_in_the_readme()[place]
+    changes = dict(item.split("=") for item in command["set"])
+    recipe = override(find("beta_vae", command["recipe"][0]), changes)
+    settings = BetaVAESettings(network="burgess2018", objective=objective, **pressure)
+    used = {"objective", "network", "num_latents", "decoder", "posterior", "optimizer", *pressure}
+    for name in used | ({"ramp_steps"} if objective == "capacity" else set()):
+        assert getattr(recipe.settings, name) == getattr(settings, name)
+    assert (settings.decoder, settings.num_latents, settings.ramp_steps) == ("bernoulli", 10, 10**5)
+    assert recipe.batch_size == 64
+    assert int(command["num_steps"][0]) == 200 * -(-NUM_IMAGES // 64)
+
+    celeba.load("files", official, command["variant"][0], cache)
+    monkeypatch.setattr(celeba, "NUM_IMAGES", len(NAMES))
+    monkeypatch.setenv("AXISBIAS_CACHE", str(cache))
+    dataset = load("celeb_a", variant=command["variant"][0])
+    assert len(dataset) == len(NAMES)
+    short, run = override(recipe, SHORT), RunDirectory(tmp_path)
+    source = ("celeb_a", "rendered", None, dataset.fingerprint, dataset.image_shape)
+    training.train(RunConfig(short, *source, seed=0), dataset, run)
+    assert max(run.checkpoints()) == 100
+    losses = np.genfromtxt(run.training_file, delimiter=",", names=True)["reconstruction"]
+    # In nats, of 12,288 values: log 2 each before there is anything learned.
+    assert 0.6 * 12_288 * np.log(2) < losses[-1] < losses[0] < 1.1 * 12_288 * np.log(2)
