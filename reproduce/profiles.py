@@ -37,6 +37,7 @@ class Profile:
         num_points: Images in a representation.
         num_bases: Draws of each null family, and of traversal purity's limit of small steps.
         num_purity_bases: Draws whose traversals are decoded.
+        num_purity_images: Real images from which traversals start.
         predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
     """
@@ -46,6 +47,7 @@ class Profile:
     num_points: int
     num_bases: int
     num_purity_bases: int
+    num_purity_images: int
     predictor: str
     summary: str
 
@@ -87,6 +89,7 @@ PROFILES = {
         2_000,
         199,
         5,
+        4,
         "predictor_smoke",
         "a check that every step runs; its numbers mean nothing",
     ),
@@ -96,6 +99,7 @@ PROFILES = {
         10_000,
         9_999,
         199,
+        8,
         "predictor_quick",
         "a demonstration on two CPU cores: few seeds, short trainings",
     ),
@@ -113,6 +117,7 @@ PROFILES = {
         10_000,
         9_999,
         199,
+        8,
         "predictor_quick",
         "controls that decide between explanations, at the quick profile's scale",
     ),
@@ -138,6 +143,7 @@ PROFILES = {
         10_000,
         9_999,
         999,
+        64,
         "predictor_paper",
         "the literature's full settings (Locatello et al. 2019, Lin et al. 2020), for a GPU",
     ),

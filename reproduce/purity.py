@@ -72,9 +72,9 @@ def purity_of_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def purity_of_basis(leakage: Leakage) -> float:
-    """Mean purity over the live directions; 0 if all are dead."""
+    """Mean purity over the live directions; not a number if all are dead."""
     live = ~leakage.dead
-    return float(purity_of_rows(leakage.rows[live]).mean()) if live.any() else 0.0
+    return float(purity_of_rows(leakage.rows[live]).mean()) if live.any() else float("nan")
 
 
 def measure(scene: Scene, directions: np.ndarray) -> Leakage:
@@ -185,9 +185,20 @@ class Derivative:
         values = np.empty(len(bases))
         for index, basis in enumerate(bases):
             along = np.tensordot(basis.T, self.readings, axes=1)  # [m, s, P]
-            change = changes(self.factors, self.origin, self.origin + _SMALL_STEP * along)
-            values[index] = purity_of_rows(_shares(change.mean(axis=1))).mean()
+            values[index] = _small_step_purity(self.factors, self.origin, along)
         return values
+
+
+def _small_step_purity(factors: Factors, origin: np.ndarray, along: np.ndarray) -> float:
+    """Mean purity of directions, by the readings' derivative along them, [m, s, P]."""
+    change = changes(factors, origin, origin + _SMALL_STEP * along)
+    return float(purity_of_rows(_shares(change.mean(axis=1))).mean())
+
+
+def small_step_purity(scene: Scene, directions: np.ndarray) -> float:
+    """Mean purity of directions [m, D] in the limit of small steps, where none is dead."""
+    derivative = differentiate(scene, directions)
+    return _small_step_purity(derivative.factors, derivative.origin, derivative.readings)
 
 
 def differentiate(scene: Scene, axes: np.ndarray) -> Derivative:

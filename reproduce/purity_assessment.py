@@ -15,7 +15,10 @@ from reproduce.assessment import ALPHA, COLUMNS
 from reproduce.purity import Scene
 
 METRIC = "traversal_purity"
-MAX_AXES = 32  # of a basis are looked at; where there are more, some that are drawn beforehand
+# So many axes of a basis are looked at, drawn beforehand where there are more. In so many
+# dimensions a random direction hardly changes an image within three prior standard deviations, and
+# so larger strata are compared in the limit of small steps alone.
+MAX_AXES = 32
 _BATCH = 256
 
 Progress = Callable[[int], object]
@@ -75,7 +78,17 @@ def assess(
     for index, (family, metric, stratum) in enumerate(strata):
         rng = np.random.default_rng([plan.seed, 5, index])
         learned, draws = _bases(stratum, plan, rng)
+        if stratum.size > MAX_AXES:
+            small_steps = []
+            for basis in (learned, *draws):
+                small_steps.append(purity.small_step_purity(scene, stratum.embed(basis.T)))
+                progress(1)
+            linear = f"{metric}_linear"
+            nulls[f"{family}/{linear}"] = np.array(small_steps[1:])
+            rows.append(_row(family, linear, small_steps[0], nulls[f"{family}/{linear}"]))
+            continue
         measured = purity.measure(scene, stratum.embed(learned.T))
+        observed = np.nan_to_num(purity.purity_of_basis(measured))
         progress(1)
         null = []
         for basis in draws[: plan.num_bases]:
@@ -84,17 +97,18 @@ def assess(
             if index == 0 and len(null) == 1:
                 leakages = [_table(found_, scene) for found_ in (measured, found)]
             progress(1)
-        row = _row(family, metric, purity.purity_of_basis(measured), np.array(null))
-        nulls[f"{family}/{metric}"] = np.array(null)
+        # A basis whose directions are all dead cannot be compared: it counts as a tie.
+        values = np.where(np.isnan(null), observed, null)
+        nulls[f"{family}/{metric}"] = values
+        row = _row(family, metric, float(observed), values)
         rows.append(row)
-        if stratum.size <= MAX_AXES:
-            derivative = purity.differentiate(scene, stratum.embed(np.eye(stratum.size)))
-            values = derivative.purity(draws)
-            linear = f"{metric}_linear"
-            nulls[f"{family}/{linear}"] = values
-            rows.append(_row(family, linear, derivative.purity(learned[None])[0], values))
-            if len(null) > 2:
-                row["agreement"] = float(scipy.stats.spearmanr(null, values[: len(null)])[0])
+        derivative = purity.differentiate(scene, stratum.embed(np.eye(stratum.size)))
+        limits = derivative.purity(draws)
+        linear = f"{metric}_linear"
+        nulls[f"{family}/{linear}"] = limits
+        rows.append(_row(family, linear, derivative.purity(learned[None])[0], limits))
+        if len(null) > 2 and np.ptp(values) > 0 and np.ptp(limits) > 0:
+            row["agreement"] = float(scipy.stats.spearmanr(values, limits[: len(values)])[0])
     columns = [*COLUMNS, "agreement"]
     return PurityAssessment(pd.DataFrame(rows, columns=columns), nulls, *leakages)
 

@@ -51,7 +51,7 @@ _NUM_LINEAR_BASES = flags.DEFINE_integer(
     "num_linear_bases", 9999, "Random bases in the limit of small steps.", lower_bound=1
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", 16, "Real images from which traversals start.", lower_bound=1
+    "num_images", 8, "Real images from which traversals start.", lower_bound=1
 )
 _NUM_DIRECTIONS = flags.DEFINE_integer(
     "num_directions", 199, "Random directions beside the labelled ones.", lower_bound=1

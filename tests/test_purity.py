@@ -63,7 +63,7 @@ def test_directions_that_cannot_reach_the_energy_are_dead_and_left_out():
     found = purity.measure(nothing, np.eye(D))
     assert found.dead.all()
     np.testing.assert_allclose(found.rows, 1 / D)
-    assert purity.purity_of_basis(found) == 0
+    assert np.isnan(purity.purity_of_basis(found))
 
 
 def test_a_saturating_decoder_is_matched_all_the_same():
@@ -127,10 +127,22 @@ def test_large_strata_are_looked_at_by_some_of_their_axes():
     scene = linear_scene(np.eye(k))
     stratum = coordinates("everything", np.arange(k), k, "")
     plan = purity_assessment.PurityPlan(19, 99)
-    found = purity_assessment.assess(scene, [("haar", "purity", stratum)], plan)
-    assert len(found.leakage) == purity_assessment.MAX_AXES
-    assert list(found.table["metric"]) == ["purity"]  # no derivative of so many axes
-    assert found.table["p_value"].item() == 1 / 20
+    two = coordinates("two", np.arange(2), k, "")
+    strata = [("haar", "purity_two", two), ("haar", "purity", stratum)]
+    found = purity_assessment.assess(scene, strata, plan)
+    table = found.table.set_index("metric")
+    assert set(table.index) == {"purity_two", "purity_two_linear", "purity_linear"}
+    assert table.loc["purity_linear", "p_value"] == 1 / 20
+    assert table.loc["purity_linear", "observed"] > 0.99
+
+
+def test_a_basis_that_moves_nothing_counts_as_a_tie():
+    nothing = linear_scene(np.diag([1e-6] * 4))
+    everything = coordinates("latents", np.arange(D), D, "")
+    found = purity_assessment.assess(
+        nothing, [("haar", "purity", everything)], purity_assessment.PurityPlan(9, 9)
+    )
+    assert found.table.set_index("metric").loc["purity", "p_value"] == 1.0
 
 
 def test_columns_of_haar_draws_are_orthonormal_with_haar_moments():
