@@ -82,7 +82,7 @@ def _skull(
     depth = np.where(np.cos(angle) > 0, _FRONT * front, _BACK * back * (1 - 0.25 * below))
     x = breadth / 2 * side * _signed_power(np.sin(angle), 0.92)
     z = depth * _signed_power(np.cos(angle), 0.92)
-    return x, HALF_HEIGHT * height, z - 4 * below * (np.cos(angle) > 0)
+    return x, HALF_HEIGHT * height, z
 
 
 def _features(x: np.ndarray, y: np.ndarray, lift: float) -> np.ndarray:
@@ -165,11 +165,8 @@ def head(breadth: float, lift: float, opening: float) -> Mesh:
     """
     polar, angle = np.meshgrid(np.linspace(0, np.pi, 77), _angles(73, 0.45), indexing="ij")
     x, y, z = _skull(polar, angle, breadth)
-    facing = _ramp(np.cos(angle), 0.0, 0.6)
-    z = z + facing * _features(x * MEAN_BREADTH / breadth, y, lift)
-    jaw = _ramp(np.cos(angle), -0.3, 0.6) * _ramp(
-        -y, -MOUTH_Y - 0.3 * np.abs(x), -MOUTH_Y + 9 + 0.6 * np.abs(x)
-    )
+    jaw = _ramp(z, -25, 45) * _ramp(-y, -MOUTH_Y - 0.3 * np.abs(x), -MOUTH_Y + 9 + 0.6 * np.abs(x))
+    z = z + _ramp(z, 0, 45) * _features(x * MEAN_BREADTH / breadth, y, lift)
     face = np.stack([x, y - 0.8 * opening * jaw, z], axis=-1)
     right = _ear(breadth)
     left = right[:, ::-1] * np.array([-1.0, 1.0, 1.0])
