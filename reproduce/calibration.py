@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from absl import flags
 
-from reproduce import program
+from reproduce import choices, program
 
+_METRICS = flags.DEFINE_list(
+    "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
+)
 _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 200, "Representations for each metric and way of drawing.", lower_bound=1
 )
@@ -23,14 +26,17 @@ _OUTPUT = flags.DEFINE_string("output", "calibration.csv", "A row for each famil
 
 
 def main() -> None:
-    """Measures, writes, prints."""
+    """Checks the flags, measures, writes, prints."""
+    choices.check_metrics(_METRICS.value)
     import tqdm
 
     from data.files import write_text
     from reproduce import operating_characteristics
 
-    designs = operating_characteristics.calibration_designs(_NUM_BASES.value, _NUM_TREE_BASES.value)
-    total = _REPETITIONS.value * sum(len(design.nulls) for design in designs)
+    designs = operating_characteristics.calibration_designs(
+        _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value
+    )
+    total = _REPETITIONS.value * sum(len(design.nulls) for design in designs if design.metrics)
     with tqdm.tqdm(desc="calibration", total=total, unit=" tests", disable=None) as bar:
         table = operating_characteristics.calibrate(
             designs, _REPETITIONS.value, _SEED.value, _WORKERS.value, bar.update

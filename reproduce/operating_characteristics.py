@@ -125,22 +125,23 @@ def planted(design: Design, rng: np.random.Generator) -> Points:
     return Points(signal + design.noise * rng.standard_normal(signal.shape), factors)
 
 
-def calibration_designs(num_bases: int, num_tree_bases: int) -> tuple[Design, ...]:
-    """Every metric that has a p-value, on points as small as its cost demands.
+def calibration_designs(
+    metrics: Sequence[str], num_bases: int, num_tree_bases: int
+) -> tuple[Design, ...]:
+    """Metrics on points as small as their cost demands.
 
     Args:
+        metrics: Keys of `scoring.METRICS`; those without a p-value are left out. No other
+            metric's draws depend on it.
         num_bases: Draws of each family, for all metrics but `dci`.
         num_tree_bases: For `dci`, whose boosted trees take as long as all other metrics together.
     """
-    tested = {
-        name: metric
-        for name, metric in METRICS.items()
-        if set(metric.columns) - {*metric.invariant}
-    }
-    quick = tuple(n for n, m in tested.items() if m.source in ("information", "covariance"))
-    slow = tuple(n for n in tested if n not in (*quick, "dci"))
+    tested = [name for name in metrics if {*METRICS[name].columns} - {*METRICS[name].invariant}]
+    trees = tuple(name for name in tested if name == "dci")
+    quick = tuple(n for n in tested if METRICS[n].source in ("information", "covariance"))
+    slow = tuple(name for name in tested if name not in (*quick, *trees))
     return (
-        Design(("dci",), NULLS[1:], num_tree_bases, num_points=60, num_classes=2),
+        Design(trees, NULLS[1:], num_tree_bases, num_points=60, num_classes=2),
         # Accuracies: with less noise most bases have all of them right, and are equal.
         Design(slow, NULLS[1:], num_bases, noise=1.0),
         Design(quick, NULLS, num_bases),
@@ -173,6 +174,7 @@ def calibrate(
     jobs = [
         (design, null, [seed, d, n, repetition])
         for d, design in enumerate(designs)
+        if design.metrics
         for n, null in enumerate(design.nulls)
         for repetition in range(repetitions)
     ]

@@ -78,7 +78,7 @@ def test_haar_active_alone_may_call_too_many_axes_special_but_never_together_wit
 
 
 def test_calibration_does_not_depend_on_the_number_of_processes():
-    designs = operating_characteristics.calibration_designs(num_bases=3, num_tree_bases=1)[2:]
+    designs = operating_characteristics.calibration_designs(("mig", "irs"), 3, 1)
     one, two = (
         operating_characteristics.calibrate(designs, repetitions=2, seed=0, workers=workers)
         for workers in (1, 2)
