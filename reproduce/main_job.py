@@ -146,6 +146,7 @@ def _purity(profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: in
             f"--predictor_dir={predictor.run.path}",
             f"--num_bases={profile.num_purity_bases}",
             f"--num_linear_bases={profile.num_bases}",
+            f"--num_directions={profile.num_purity_bases}",
             f"--num_images={profile.num_purity_images}",
             f"--seed={seed}",
         ),

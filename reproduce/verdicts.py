@@ -380,8 +380,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
         end = alone if seeds > 1 else ""
     else:
         claim = "the learned axes are not told apart from random axes"
-        needed = " and ".join(f"{row[f'{family}_detectable']:.3f}" for family in families)
-        end = f". A mean {metric} of {needed} would have been called special"
+        needed = [float(str(row[f"{family}_detectable"])) for family in families]
+        shown = " and ".join(f"{value:.3f}" for value in needed)
+        end = f". A mean {metric} of {shown} would have been called special"
+        if not np.all(np.isfinite(needed)):
+            end = ". With so few random bases, nothing could have been called special"
     collapsed = int(str(row["collapsed"]))
     if collapsed:
         plural = "s have" if collapsed > 1 else " has"
