@@ -10,7 +10,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -67,6 +67,9 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
 	$(RUN) -m reproduce.power --workers=2 --output=paper/results/power.csv
+
+claims: $(VENV)/.main  ## Check the published claims of paper/claims.toml against the results.
+	$(RUN) -m reproduce.claims --results=$(OUTPUT)
 
 paper:  ## Regenerate the paper's figures and tables (not written yet).
 	@echo "make: the paper is not written yet; make reproduce writes a report" >&2; exit 2
