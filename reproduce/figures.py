@@ -305,7 +305,9 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
             limit = float(frame["mutual_information_limit"].iloc[-1])
             axes[0, 0].axhline(limit, color=RANDOM, linewidth=1)
             note = f"the most that a deviation of 1 allows, {limit:.2f}"
-            axes[0, 0].annotate(note, (0.02, limit), ("axes fraction", "data"), va="bottom")
+            axes[0, 0].annotate(
+                note, (0.02, limit), xycoords=("axes fraction", "data"), va="bottom"
+            )
         axes[0, len(terms) - 1].legend(frameon=False)
     return figure
 

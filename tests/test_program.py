@@ -63,7 +63,7 @@ def test_unknown_flag_takes_one_line(run_program, module):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--dataset=mnist", "unknown data set 'mnist'; expected one of dsprites, npz"),
+        ("--dataset=mnist", "unknown data set 'mnist'; expected one of celeb_a, dsprites, faces"),
         ("--model=gan", "unknown model 'gan'; expected one of beta_vae"),
         ("--posterior=round", "unknown posterior 'round'; expected one of diagonal"),
         ("--recipe=slow", "unknown recipe 'slow' for beta_vae; expected one of smoke"),
@@ -73,7 +73,7 @@ def test_unknown_flag_takes_one_line(run_program, module):
         ("--seed=x", "--seed=x"),
         ("--seed=-1", "--seed=-1"),
         ("--seed=2147483648", "expected a number below 2**31"),
-        ("--num_steps=0", "num_steps is 0; expected at least 1"),
+        ("--num_steps=-1", "num_steps is -1; expected at least 0"),
         ("--xla=maybe", "auto|on|off"),
         ("--run_dir=", "--run_dir is missing"),
         ("--run_dir=pyproject.toml", "pyproject.toml cannot be a folder"),
