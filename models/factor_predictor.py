@@ -13,19 +13,6 @@ from models.architectures import NETWORKS
 from models.settings import FactorPredictorSettings
 
 
-def head_sizes(settings: FactorPredictorSettings) -> tuple[int, ...]:
-    """How many numbers each factor's prediction takes.
-
-    A categorical factor has a probability for each class, an ordered one its class index as a real
-    number, and an angle a point on the unit circle for each of `symmetries`.
-    """
-    sizes = {"ordered": 1, "angle": 2 * max(1, len(settings.symmetries))}
-    return tuple(
-        sizes.get(kind, size)
-        for kind, size in zip(settings.factor_kinds, settings.factor_sizes, strict=True)
-    )
-
-
 class FactorPredictor:
     """A convolutional network with one head a factor, and its optimiser."""
 
@@ -39,7 +26,7 @@ class FactorPredictor:
     ) -> None:
         """Builds the network; `rng` draws its initial weights."""
         self.settings = settings
-        self._sizes = head_sizes(settings)
+        self._sizes = settings.head_sizes
         self._network = networks.build_encoder(
             NETWORKS[settings.network], image_shape, sum(self._sizes), settings.precision, rng
         )
@@ -121,7 +108,7 @@ class FactorPredictor:
         return {"loss": loss}
 
     def predict(self, images: tf.Tensor) -> tf.Tensor:
-        """The factors of images: float32 [batch, sum(head_sizes)], as `head_sizes` lays them out.
+        """The factors of images: float32 [batch, sum(settings.head_sizes)].
 
         Args:
             images: float32 [batch, height, width, channels] in [0, 1].

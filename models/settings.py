@@ -234,6 +234,19 @@ class FactorPredictorSettings:
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out is {self.held_out}; expected a share between 0 and 1")
 
+    @property
+    def head_sizes(self) -> tuple[int, ...]:
+        """How many numbers each factor's prediction takes.
+
+        A categorical factor has a probability for each class, an ordered one its class index as a
+        real number, and an angle a point on the unit circle for each of `symmetries`.
+        """
+        sizes = {"ordered": 1, "angle": 2 * max(1, len(self.symmetries))}
+        return tuple(
+            sizes.get(kind, size)
+            for kind, size in zip(self.factor_kinds, self.factor_sizes, strict=True)
+        )
+
     def fitted_to(self, dataset: Dataset, num_steps: int) -> FactorPredictorSettings:
         """The same for a data set's factors and a number of training steps."""
         return dataclasses.replace(

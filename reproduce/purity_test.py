@@ -28,9 +28,11 @@ from reproduce.runs import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from data.dataset import Dataset
     from models.strata import Stratum
+    from reproduce.readings import Factors
     from reproduce.representation import Representation
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run of a generative model.")
@@ -77,7 +79,7 @@ def _own_decoder(name: str) -> Callable[[Any], Any]:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a user's module can raise
         raise InputError(f"--decoder={name}: {error}; expected module:function") from error
 
 
@@ -86,7 +88,12 @@ def _checked(decode: Callable[[Any], Any], shape: tuple[int, ...]) -> Callable[[
     import numpy as np
 
     def decode_and_check(latents: np.ndarray) -> np.ndarray:
-        images = np.asarray(decode(latents), np.float32)
+        try:
+            images = np.asarray(decode(latents), np.float32)
+        except Exception as error:  # whatever a user's function can raise
+            raise InputError(
+                f"the decoder failed on latents {list(latents.shape)}: {error}"
+            ) from error
         if images.shape != (len(latents), *shape):
             raise InputError(
                 f"the decoder gives images {list(images.shape)} for latents "
@@ -137,8 +144,6 @@ def main() -> None:
         )
     predictor_run = RunDirectory(_PREDICTOR_DIR.value)
     predictor_config = predictor_run.read_config()
-    if predictor_config.recipe.model != "factor_predictor":
-        raise InputError(f"{predictor_run.path} is no factor_predictor; expected a run of one")
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
     if run is not None:
         config = run.read_config()
@@ -159,24 +164,13 @@ def main() -> None:
     import tqdm
 
     from data.files import save_npz, write_text
-    from models.factor_predictor import held_out
     from reproduce import purity_assessment, readings, representation, trained, traversals
     from reproduce.purity import Scene
 
     dataset = trained.load_dataset(predictor_run)
-    predictor = trained.load_model(predictor_run)
+    predictor = trained.load_predictor(predictor_run)
     predict = trained.on_arrays(predictor.predict)
-    layout = readings.describe(
-        dataset.factor_names,
-        dataset.factor_kinds,
-        dataset.factor_sizes,
-        dataset.symmetries,
-        dataset.factors,
-    )
-    unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
-    unseen = np.random.default_rng([_SEED.value, 6]).permutation(unseen)[: 2 * _SAMPLE]
-    accuracy = readings.accuracy(layout, predict(dataset.images(unseen)), dataset.factors[unseen])
-
+    layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)
     rows = trained.draw_images(dataset, _SAMPLE, _SEED.value)
     if run is not None:
         model = trained.load_model(run)
@@ -209,17 +203,8 @@ def main() -> None:
         np.random.default_rng([_SEED.value, 7]),
     )
 
-    output = Path(_OUTPUT_DIR.value or _RUN_DIR.value)
-    units = {"categorical": "share right", "ordered": "RMSE, classes", "angle": "RMSE, degrees"}
-    accuracies = pd.DataFrame(
-        [
-            (name, units[kind], accuracy[name])
-            for name, kind in zip(layout.names, layout.kinds, strict=True)
-        ],
-        columns=["factor", "unit", "value"],
-    )
-    for name, frame in {
-        "predictor_accuracy": accuracies,
+    tables = {
+        "predictor_accuracy": _accuracies(layout, predictor, predict, dataset),
         "leakage": found.leakage,
         "random_leakage": found.random_leakage,
         "data_leakage": pd.DataFrame(
@@ -228,13 +213,38 @@ def main() -> None:
             columns=list(layout.names),
         ).reset_index(),
         "labelled_directions": labelled,
-    }.items():
-        write_text(output / f"{name}.csv", frame.to_csv(index=False))
+    }
+    output = Path(_OUTPUT_DIR.value or _RUN_DIR.value)
+    for name, table in tables.items():
+        write_text(output / f"{name}.csv", table.to_csv(index=False))
     save_npz(output / "purity_null.npz", found.nulls)
     write_text(output / "traversal_purity.csv", found.table.to_csv(index=False))
-    for frame in (accuracies, found.leakage, labelled, found.table.dropna(axis=1, how="all")):
-        print(frame.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    for table in (*tables.values(), found.table.dropna(axis=1, how="all")):
+        print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
         print()
+
+
+def _accuracies(
+    layout: Factors, predictor: Any, predict: Callable[[Any], Any], dataset: Dataset
+) -> pd.DataFrame:
+    """How exact the predictor is on images that it never saw."""
+    import numpy as np
+    import pandas as pd
+
+    from models.factor_predictor import held_out
+    from reproduce import readings
+
+    unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
+    unseen = np.random.default_rng([_SEED.value, 6]).permutation(unseen)[: 2 * _SAMPLE]
+    images, factors = dataset.images(unseen), dataset.factors[unseen]
+    units = {"categorical": "share right", "ordered": "RMSE, classes", "angle": "RMSE, degrees"}
+    rows = [
+        (name, units[kind], value)
+        for kind, (name, value) in zip(
+            layout.kinds, readings.accuracy(layout, predict(images), factors).items(), strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=["factor", "unit", "value"])
 
 
 def _check_factors(encoded: Representation, dataset: Dataset) -> None:

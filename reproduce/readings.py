@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from models.settings import FactorPredictorSettings
+
 
 @dataclasses.dataclass(frozen=True)
 class Factors:
@@ -33,34 +35,26 @@ class Factors:
 
 
 def describe(
-    names: tuple[str, ...],
-    kinds: tuple[str, ...],
-    sizes: tuple[int, ...],
-    symmetries: tuple[int, ...],
-    factors: np.ndarray,
+    names: tuple[str, ...], settings: FactorPredictorSettings, labels: np.ndarray
 ) -> Factors:
     """The layout of a predictor's readings, with the factors' spread in the data.
 
     Args:
-        names: As `data.Dataset` has them, and so the next three.
-        kinds: Of the factors.
-        sizes: Their numbers of classes.
-        symmetries: Of the angle.
-        factors: int [n, k], class indices of the data.
+        names: Of the k factors.
+        settings: The predictor's, fitted to them.
+        labels: int [n, k], class indices of the data.
     """
-    widths, scales = [], []
-    for kind, size, column in zip(kinds, sizes, factors.T, strict=True):
+    kinds, sizes = settings.factor_kinds, settings.factor_sizes
+    scales = []
+    for kind, size, column in zip(kinds, sizes, labels.T, strict=True):
         if kind == "categorical":
             share = np.bincount(column, minlength=size) / len(column)
-            widths.append(size)
-            scales.append(np.sqrt((1 - np.sum(share**2)) / 2))
+            scales.append(float(np.sqrt((1 - np.sum(share**2)) / 2)))
         elif kind == "angle":
-            widths.append(2 * max(1, len(symmetries)))
-            scales.append(1 / np.sqrt(12))
+            scales.append(float(1 / np.sqrt(12)))
         else:
-            widths.append(1)
-            scales.append(column.std())
-    return Factors(names, kinds, sizes, symmetries, tuple(widths), tuple(map(float, scales)))
+            scales.append(float(column.std()))
+    return Factors(names, kinds, sizes, settings.symmetries, settings.head_sizes, tuple(scales))
 
 
 def changes(factors: Factors, origin: np.ndarray, moved: np.ndarray) -> np.ndarray:

@@ -81,7 +81,10 @@ def main() -> None:
 
 def _distance_to_orthogonality(run: RunDirectory, encoded: Any) -> float:
     """Rolinek et al. 2019's measure of a run's decoder, at latents of real images."""
-    run.read_config()
+    if run.read_config().recipe.model != "beta_vae":
+        raise InputError(
+            f"distance_to_orthogonality is a VAE's; {run.path} is a run of another model"
+        )
     program.start_tensorflow()
     import numpy as np
 

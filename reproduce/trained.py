@@ -17,15 +17,33 @@ from models.settings import InfoGANSettings
 from reproduce.representation import Representation, normal_scores
 from reproduce.runs import RunDirectory
 
+PREDICTOR = "factor_predictor"
 _BATCH = 500
 
 
 def load_model(run: RunDirectory) -> Any:
-    """Builds a finished run's model with its trained weights.
+    """Builds a finished run's generative model with its trained weights.
 
     Raises:
-        InputError: If the run is unfinished or damaged.
+        InputError: If the run is unfinished, damaged, or a factor predictor's.
     """
+    if run.read_config().recipe.model == PREDICTOR:
+        raise InputError(f"{run.path} is a {PREDICTOR}'s; expected a generative model's run")
+    return _load(run)
+
+
+def load_predictor(run: RunDirectory) -> Any:
+    """Builds a finished run's factor predictor with its trained weights.
+
+    Raises:
+        InputError: If the run is unfinished, damaged, or another model's.
+    """
+    if run.read_config().recipe.model != PREDICTOR:
+        raise InputError(f"{run.path} is no {PREDICTOR}'s; train one with --model={PREDICTOR}")
+    return _load(run)
+
+
+def _load(run: RunDirectory) -> Any:
     config = run.read_config()
     model = models.build(config.recipe.settings, config.image_shape, config.seed)
     run.load_finished(model.variables())
@@ -63,9 +81,12 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
     to normal scores of their ranks (the protocol's readout).
 
     Args:
-        model: As `models.build` documents it.
+        model: As `models` documents it.
         dataset: The images and their factors.
         indices: int [n].
+
+    Raises:
+        InputError: If the model has fewer than two latents, as an InfoGAN without codes.
     """
     encode_batch = tf.function(model.encode)
     batches = [
@@ -76,6 +97,11 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
     log_variance = None
     if batches[0][1] is not None:
         log_variance = np.concatenate([part for _, part in batches]).astype(np.float64)
+    if latents.shape[1] < 2:
+        raise InputError(
+            f"the model has {latents.shape[1]} latents that an encoder reads; expected 2 or more, "
+            "or there is no basis to turn"
+        )
     if isinstance(model.settings, InfoGANSettings):
         latents = normal_scores(latents)
     factors = dataset.factors[indices].astype(np.int64)

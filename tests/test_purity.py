@@ -7,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import dsprites
+from models.settings import FactorPredictorSettings
 from models.strata import Stratum, coordinates
 from reproduce import bases, purity, purity_assessment, readings
 from reproduce.purity import Scene
 
 D = 4
+
+
+def fitted(kinds, sizes, symmetries=()):
+    return FactorPredictorSettings(factor_kinds=kinds, factor_sizes=sizes, symmetries=symmetries)
 
 
 def ordered(k=D):
@@ -191,9 +196,7 @@ def turned(degrees, orders=(4, 2, 1)):
 def test_changes_by_kind_of_factor():
     factors = readings.describe(
         dsprites.FACTOR_NAMES[:3],
-        ("categorical", "ordered", "angle"),
-        dsprites.FACTOR_SIZES[:3],
-        (4, 2, 1),
+        fitted(("categorical", "ordered", "angle"), dsprites.FACTOR_SIZES[:3], (4, 2, 1)),
         np.stack(np.meshgrid(*map(np.arange, (3, 6, 40)), indexing="ij"), -1).reshape(-1, 3),
     )
     one_hot_sd = np.sqrt((1 - 3 / 9) / 2)
@@ -218,12 +221,12 @@ def test_rows_of_the_data_are_the_datas_correlations():
     second = np.where(rng.random(n) < 0.5, first, rng.integers(20, size=n))  # correlation .5
     labels = np.stack([first, second, other], axis=1)
     kinds = ("ordered", "ordered", "categorical")
-    factors = readings.describe(("a", "b", "c"), kinds, (20, 20, 2), (), labels)
+    factors = readings.describe(("a", "b", "c"), fitted(kinds, (20, 20, 2)), labels)
     rows = readings.rows_of_the_data(factors, labels)
     expected = [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]
     np.testing.assert_allclose(rows, expected / np.sum(expected, axis=1)[:, None], atol=0.01)
     tied = np.stack([first, second, first >= 10], axis=1).astype(int)
-    factors = readings.describe(("a", "b", "c"), kinds, (20, 20, 2), (), tied)
+    factors = readings.describe(("a", "b", "c"), fitted(kinds, (20, 20, 2)), tied)
     rows = readings.rows_of_the_data(factors, tied)
     correlation = np.corrcoef(first, first >= 10)[0, 1]
     assert rows[0, 2] / rows[0, 0] == pytest.approx(correlation, abs=0.01)
@@ -235,7 +238,7 @@ def test_leakage_of_axes_is_told_from_leakage_of_the_data(correlation):
     normal = rng.normal(size=(50_000, 3))
     normal[:, 1] = correlation * normal[:, 0] + np.sqrt(1 - correlation**2) * normal[:, 1]
     labels = np.clip(np.rint(2 * normal + 8), 0, 16).astype(int)
-    factors = readings.describe(("a", "b", "c"), ("ordered",) * 3, (17,) * 3, (), labels)
+    factors = readings.describe(("a", "b", "c"), fitted(("ordered",) * 3, (17,) * 3), labels)
     data_rows = readings.rows_of_the_data(factors, labels)
 
     def scene(matrix):
@@ -303,6 +306,9 @@ def decode(latents):
 
 def wrong(latents):
     return decode(latents)[:, :8]
+
+def failing(latents):
+    raise RuntimeError("no weights")
 """
 
 
@@ -338,6 +344,7 @@ def test_anybodys_decoder_is_tested(predictor, tiny, run_program, tmp_path, monk
     for mistake, message in (
         ("--decoder=planted_decoder:wrong", "expected [4, 16, 16, 1]"),
         ("--decoder=planted_decoder:none", "no attribute"),
+        ("--decoder=planted_decoder:failing", "the decoder failed on latents [4, 2]: no weights"),
         ("--decoder=nowhere", "expected module:function"),
     ):
         done = run_program("purity_test", mistake, *flags)
@@ -351,6 +358,7 @@ def test_mistakes_are_named_in_one_line(predictor, run_program, tmp_path):
         ([], "--run_dir"),
         ([f"--run_dir={predictor}"], "--predictor_dir is missing"),
         ([f"--run_dir={predictor}", f"--predictor_dir={tmp_path}"], "holds no run"),
+        ([f"--run_dir={predictor}", f"--predictor_dir={predictor}"], "expected a generative model"),
     ):
         done = run_program("purity_test", *flags)
         assert done.returncode == 2
