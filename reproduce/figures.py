@@ -1,8 +1,4 @@
-"""Every figure of the report, drawn from result files: one visual language throughout.
-
-Colours are Okabe and Ito's, told apart by colour-blind readers and in grey: orange for the learned
-basis, grey for random bases, blue for references.
-"""
+"""Every figure of the report, drawn from result files."""
 
 from __future__ import annotations
 
@@ -20,25 +16,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduce import verdicts
+from reproduce import style, verdicts
+from reproduce.style import ARM_COLOURS, LEARNED, RANDOM, REFERENCE, SEED_STYLES, side_by_side
 from reproduce.verdicts import SeedResult
 
-LEARNED = "#D55E00"
-RANDOM = "#9AA5B1"
-REFERENCE = "#0072B2"
-_ARM_COLOURS = ("#1D2430", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-_SEED_STYLES = ("-", "--", ":", "-.")
-
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "font.family": "DejaVu Sans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "figure.constrained_layout.use": True,
-    "svg.hashsalt": "axisbias",
-}
+_STYLE: dict[Any, Any] = style.BASE | {"font.size": 9, "axes.titlesize": 9}
 # What is drawn of a model's training, of the terms that it logs.
 CURVES = {
     "beta_vae": {"reconstruction": "reconstruction loss, nats an image", "kl": "KL, nats an image"},
@@ -174,12 +156,12 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
                 chosen = frame["family"].eq("geodesic") & frame["metric"].eq(metric)
                 rows = frame[chosen].sort_values("t")
                 mean, sd = rows["null_mean"].to_numpy(), rows["null_sd"].to_numpy()
-                style = _SEED_STYLES[index % len(_SEED_STYLES)]
+                line = SEED_STYLES[index % len(SEED_STYLES)]
                 axis.fill_between(rows["t"], mean - sd, mean + sd, color=LEARNED, alpha=0.10)
                 axis.plot(
                     rows["t"],
                     mean,
-                    style,
+                    line,
                     color=LEARNED,
                     marker="o",
                     markersize=3.5,
@@ -212,14 +194,14 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
         figure, axes = _grid_of_arms(len(arms))
         for axis, (arm, seeds) in zip(axes.flat, arms.items(), strict=False):
             for index, (result, picked) in enumerate(seeds):
-                style = _SEED_STYLES[index % len(_SEED_STYLES)]
+                line = SEED_STYLES[index % len(SEED_STYLES)]
                 k, mean, sd = picked["k"], picked["null_mean"], picked["null_sd"]
                 axis.fill_between(k, mean - sd, mean + sd, color=RANDOM, alpha=0.25, linewidth=0)
-                axis.plot(k, mean, style, color=RANDOM, label="random bases" if not index else None)
+                axis.plot(k, mean, line, color=RANDOM, label="random bases" if not index else None)
                 axis.plot(
                     k,
                     picked["learned"],
-                    style,
+                    line,
                     color=LEARNED,
                     marker="o",
                     markersize=3.5,
@@ -285,8 +267,8 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                     axis.plot(
                         images,
                         frame[column],
-                        color=_ARM_COLOURS[index % len(_ARM_COLOURS)],
-                        linestyle=_SEED_STYLES[index % len(_SEED_STYLES)],
+                        color=ARM_COLOURS[index % len(ARM_COLOURS)],
+                        linestyle=SEED_STYLES[index % len(SEED_STYLES)],
                         linewidth=1,
                         label=None if arm in seen else verdicts.name(arm),
                     )
@@ -353,7 +335,7 @@ def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarra
                         label += f"\nKL {kl[axis_index]:.2f}"
                 label += "\ndead" if row["dead"] else f"\n±{row['step']:.2f}"
                 figure.text(left + 0.005, bottom + height / 2, label, va="center", fontsize=6.5)
-                strip = _side_by_side(strips[name][axis_index])
+                strip = side_by_side(strips[name][axis_index])
                 axis = figure.add_axes(
                     (left + 2.2 * cell / _WIDTH, bottom, num_frames * cell / _WIDTH, height * 0.94)
                 )
@@ -435,21 +417,13 @@ def sample_sheet(sheets: dict[str, np.ndarray], num_columns: int = 20) -> Figure
         figure, axes = plt.subplots(len(sheets), 1, figsize=(_WIDTH, height), squeeze=False)
         for axis, (title, images) in zip(axes[:, 0], sheets.items(), strict=True):
             strips = [
-                _side_by_side(images[start : start + num_columns])
+                side_by_side(images[start : start + num_columns])
                 for start in range(0, len(images), num_columns)
             ]
             axis.imshow(np.concatenate(strips), cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, loc="left")
             axis.set_axis_off()
     return figure
-
-
-def _side_by_side(frames: np.ndarray) -> np.ndarray:
-    """Frames uint8 [f, h, w, c] as one image [h, f w + gaps, c or none] with white gaps."""
-    gap = np.full((frames.shape[1], 2, frames.shape[3]), 255, np.uint8)
-    pieces = [piece for frame in frames for piece in (frame, gap)][:-1]
-    strip = np.concatenate(pieces, axis=1)
-    return strip[..., 0] if strip.shape[-1] == 1 else strip
 
 
 def _wrap(text: str) -> str:
