@@ -1,0 +1,191 @@
+"""Result files as the paper reads them: there, missing, or damaged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.files import InputError, load_npz
+from paper import thin
+
+QUICK, FACES, CONTROLS, LONG = "quick", "quick-faces", "controls", "long"
+ARMS = {  # in the order in which they are shown
+    "beta_vae/diagonal": "β-VAE, diagonal",
+    "beta_vae/full_covariance": "β-VAE, full covariance",
+    "infogan": "InfoGAN, codes",
+    "glow": "Glow, channels",
+    "beta_vae/sgd": "β-VAE, diagonal, SGD",
+    "autoencoder": "autoencoder",
+    "untrained": "untrained encoder",
+    "infogan/gaussian": "InfoGAN, Gaussian codes",
+}
+SYSTEMS = tuple(ARMS)[:4]
+POSTERIORS = SYSTEMS[:2]
+TURNED = ", factors turned"
+
+
+class MissingError(Exception):
+    """A result file is not there; whatever needs it says so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"not available: {name} is missing")
+
+
+def name(arm: str) -> str:
+    """An arm in few words."""
+    return ARMS.get(arm.removesuffix(TURNED), arm) + (TURNED if arm.endswith(TURNED) else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """A folder of result files, such as paper/results.
+
+    Attributes:
+        root: The folder; files are named relative to it.
+    """
+
+    root: Path
+
+    def find(self, file: str) -> Path:
+        """The path of a file.
+
+        Raises:
+            MissingError: If there is none.
+        """
+        path = self.root / file
+        if not path.is_file():
+            raise MissingError(f"{self.root.resolve().name}/{file}")
+        return path
+
+    def table(self, file: str, columns: Sequence[str]) -> pd.DataFrame:
+        """A table with at least these columns.
+
+        Raises:
+            MissingError: If there is no such file.
+            InputError: If it is damaged, empty, or lacks a column.
+        """
+        path = self.find(file)
+        try:
+            frame = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error}); make it anew") from error
+        lacking = [column for column in columns if column not in frame.columns]
+        if lacking or frame.empty:
+            what = f"has no column {', '.join(lacking)}" if lacking else "has no rows"
+            raise InputError(f"{path}: {what}; make it anew")
+        return frame
+
+    def settings(self, file: str) -> dict[str, Any]:
+        """A config.json.
+
+        Raises:
+            MissingError: If there is no such file.
+            InputError: If it is damaged.
+        """
+        path = self.find(file)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError("expected an object")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error}); make it anew") from error
+        return content
+
+    def arrays(self, file: str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        """An .npz.
+
+        Raises:
+            MissingError: If there is no such file.
+            InputError: If it is damaged or lacks one of the `required` arrays.
+        """
+        return load_npz(self.find(file), required)
+
+    def verdict(self, profile: str, arm: str, metric: str) -> dict[str, Any]:
+        """The row of a profile's verdict.csv about an arm and a metric.
+
+        Raises:
+            MissingError: If the file is missing, or has no such row.
+            InputError: If it is damaged.
+        """
+        return self._row(
+            f"{profile}/verdict.csv", {"model": arm, "metric": metric}, ["special", "haar_p"]
+        )
+
+    def contrast(self, profile: str, metric: str) -> dict[str, Any]:
+        """The contrast of the two posteriors by a metric.
+
+        Raises:
+            MissingError: If the file is missing, or has no such row.
+            InputError: If it is damaged.
+        """
+        where = {"model": POSTERIORS[0], "control": POSTERIORS[1], "metric": metric}
+        return self._row(f"{profile}/contrast.csv", where, ["effect", "p_value", "smallest_p"])
+
+    def _row(self, file: str, where: dict[str, str], columns: Sequence[str]) -> dict[str, Any]:
+        frame = self.table(file, [*where, *columns])
+        for column, value in where.items():
+            frame = frame[frame[column] == value]
+        if frame.empty:
+            raise MissingError(
+                f"{self.root.resolve().name}/{file}'s row of {' and '.join(where.values())}"
+            )
+        return {str(key): value for key, value in frame.iloc[0].items()}
+
+    def runs(self, profile: str, arm: str) -> list[Run]:
+        """The trained seeds of an arm, in order.
+
+        Raises:
+            MissingError: If there is none.
+        """
+        stem = arm.replace("/", "-")
+        found = {}
+        for folder in (self.root / profile / "runs").glob(f"{stem}-seed*"):
+            match = re.fullmatch(rf"{re.escape(stem)}-seed(\d+)", folder.name)
+            if match and folder.is_dir():
+                found[int(match[1])] = Run(self, f"{profile}/runs/{folder.name}", int(match[1]))
+        if not found:
+            raise MissingError(f"{self.root.resolve().name}/{profile}/runs/{stem}-seed*")
+        return [found[seed] for seed in sorted(found)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The files of one trained seed."""
+
+    results: Results
+    folder: str
+    seed: int
+
+    def table(self, file: str, columns: Sequence[str]) -> pd.DataFrame:
+        """As `Results.table`."""
+        return self.results.table(f"{self.folder}/{file}", columns)
+
+    def settings(self) -> dict[str, Any]:
+        """The config.json of the run; as `Results.settings`."""
+        return self.results.settings(f"{self.folder}/config.json")
+
+    def test(self, metric: str) -> pd.DataFrame:
+        """The rows of a metric in the basis test, or in the test of traversals; as `table`."""
+        purity = metric.startswith("traversal_purity")
+        columns = ["family", "metric", "observed", "null_mean", "null_sd", "z", "p_value", "t"]
+        frame = self.table("traversal_purity.csv" if purity else "basis_test.csv", columns)
+        return frame[frame["metric"] == metric]
+
+    def null(self, metric: str) -> np.ndarray:
+        """float64 [bases]: draws of Haar-random bases of all latents; as `Results.arrays`."""
+        purity = metric.startswith("traversal_purity")
+        file = f"{self.folder}/{'purity_null' if purity else 'null'}.npz"
+        key = f"haar/{metric}"
+        return thin.null(self.results.arrays(file, [key]))[key].astype(float)
+
+    def strips(self) -> thin.Strips:
+        """A few axes' traversals; as `Results.arrays`."""
+        arrays = self.results.arrays(f"{self.folder}/traversals.npz", ["learned/frames"])
+        return thin.strips(arrays, self.table("traversals.csv", ["basis", "axis", "step", "dead"]))
