@@ -5,7 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PROFILE ?= quick
 DATASET ?= dsprites
 OUTPUT ?= results/$(PROFILE)
+RESULTS ?= paper/results
 VENV := .venv
+PAPER := .venv-paper
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
@@ -71,8 +73,15 @@ calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (h
 claims: $(VENV)/.main  ## Check the published claims of paper/claims.toml against the results.
 	$(RUN) -m reproduce.claims --results=$(OUTPUT)
 
-paper:  ## Regenerate the paper's figures and tables (not written yet).
-	@echo "make: the paper is not written yet; make reproduce writes a report" >&2; exit 2
+paper: $(PAPER)/.paper  ## Build the paper from result files (RESULTS=paper/results), without TensorFlow.
+	$(PAPER)/bin/python -m paper.build --results=$(RESULTS)
+
+$(PAPER)/.paper: requirements/paper.txt pyproject.toml
+	@echo "Installing the environment of the paper into $(PAPER) ..."
+	$(PYTHON) -m venv $(PAPER)
+	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement requirements/paper.txt
+	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
 
 clean:  ## Remove the environment and caches; results/ stays.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

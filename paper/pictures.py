@@ -1,0 +1,92 @@
+"""The paper's pictures: traversals, and leakage as heat maps."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from paper.plots import DARK, PAGE, STYLE
+from paper.sources import SYSTEMS, Results, Run, name
+from reproduce.style import LEARNED, side_by_side
+
+_SHOWN = 6  # axes of a basis in a heat map
+_SHORT = {"orientation": "angle", "pos_x": "x", "pos_y": "y"}
+
+
+def traversals(results: Results, profile: str) -> Figure:
+    """Strips along learned and random axes at equal energy, of each system's first seed."""
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(PAGE, 2.25))
+        blocks = np.ravel(figure.subfigures(2, 2, wspace=0.03, hspace=0.02))
+        for block, arm in zip(blocks, SYSTEMS, strict=True):
+            run = results.runs(profile, arm)[0]
+            _strips(block, run, name(arm))
+    return figure
+
+
+def _strips(block: SubFigure, run: Run, title: str) -> None:
+    arrays = run.strips()
+    sides = block.subplots(1, 2)
+    for axis, basis, label in zip(
+        sides, ("learned", "random_0"), (f"{title}: learned axes", "random axes"), strict=True
+    ):
+        frames = arrays[f"{basis}/frames"]
+        if len(frames):
+            rows = [side_by_side(strip) for strip in frames]
+            gap = np.full((2, *rows[0].shape[1:]), 255, np.uint8)
+            sheet = np.concatenate([piece for row in rows for piece in (row, gap)][:-1])
+            axis.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set_title(label, loc="left", color=LEARNED if basis == "learned" else DARK)
+        axis.set_axis_off()
+
+
+def leakage(results: Results, profile: str) -> Figure:
+    """What else changes along an axis: learned, what the data imply, random; first seeds."""
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(PAGE, 2.9))
+        blocks = np.ravel(figure.subfigures(2, 2, wspace=0.02, hspace=0.03))
+        for block, arm in zip(blocks, SYSTEMS, strict=True):
+            run = results.runs(profile, arm)[0]
+            _heat_maps(block, run, name(arm))
+    return figure
+
+
+def _heat_maps(block: SubFigure, run: Run, title: str) -> None:
+    columns = ["axis", "purity", "dead"]
+    learned, random = (run.table(f"{n}leakage.csv", columns) for n in ("", "random_"))
+    data = run.table("data_leakage.csv", ["given"])
+    names = [column for column in data.columns if column != "given"]
+    best, other = _best(learned), _best(random)
+    implied = data[names].to_numpy(float)[best[names].to_numpy(float).argmax(axis=1)]
+    panels = (
+        (f"{title}: learned", best[names].to_numpy(float), LEARNED),
+        ("implied by the data", implied, DARK),
+        ("random", other[names].to_numpy(float), DARK),
+    )
+    for axis, (label, rows, colour) in zip(block.subplots(1, 3), panels, strict=True):
+        _heat_map(axis, rows, names)
+        axis.set_title(label, loc="left", color=colour, fontsize=6)
+
+
+def _best(table: pd.DataFrame) -> pd.DataFrame:
+    """The live axes of highest purity."""
+    live = table[~table["dead"].astype(bool)]
+    return live.sort_values("purity", ascending=False, kind="stable").head(_SHOWN)
+
+
+def _heat_map(axis: Axes, rows: np.ndarray, names: list[str]) -> None:
+    axis.imshow(rows, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (i, j), share in np.ndenumerate(rows):
+        if share >= 0.095 and len(names) <= 6:
+            colour = "black" if share > 0.55 else "white"
+            axis.text(
+                j, i, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=5
+            )
+    axis.set_xticks(range(len(names)), [_SHORT.get(n, n) for n in names], rotation=45, ha="right")
+    axis.tick_params(length=0, pad=1, labelsize=5.5)
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)

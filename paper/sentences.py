@@ -1,0 +1,335 @@
+"""Every sentence of the paper that holds a number or a finding, each from named result files.
+
+They say what the files say, whichever way it comes out. Their markup is Typst's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from paper import tables
+from paper.plots import METRICS
+from paper.sources import FACES, LONG, POSTERIORS, QUICK, SYSTEMS, Results
+from paper.words import count, decimal, listing, p_value, signed, thousands
+from reproduce import ledger
+
+PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
+_PROSE = {
+    "beta_vae/diagonal": "the diagonal β-VAE",
+    "beta_vae/full_covariance": "the full-covariance β-VAE",
+    "infogan": "InfoGAN's codes",
+    "glow": "Glow's channels",
+}
+_DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
+
+
+def _p(value: float) -> str:
+    return f"_p_~{p_value(value).replace(' ', '~')}"
+
+
+def test(results: Results, profile: str, arm: str, metric: str) -> str:
+    """One arm's test against both nulls, and what follows."""
+    row = results.verdict(profile, arm, metric)
+    seeds = int(row["num_seeds"])
+    text = (
+        f"{METRICS[metric].capitalize() if metric != 'mig' else 'MIG'} is "
+        f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])} in random bases "
+        f"of all latents ({_p(row['haar_p'])})"
+    )
+    if pd.notna(row.get("haar_active_p")):
+        text += (
+            f", and {decimal(row['haar_active_observed'])} against "
+            f"{decimal(row['haar_active_null_mean'])} in random bases of the active ones "
+            f"({_p(row['haar_active_p'])})"
+        )
+    if row["special"]:
+        alone = int(row["special_seeds"])
+        return (
+            f"{text}: the axes are told apart from random ones. By itself, {count(alone)} of "
+            f"{count(seeds)} seeds would be."
+        )
+    needed = [row["haar_detectable"], row.get("haar_active_detectable")]
+    shown = listing([decimal(v) for v in needed if v is not None and pd.notna(v)])
+    return f"{text}: not told apart from random axes. A mean of {shown} would have been."
+
+
+def contrast(results: Results, profile: str, metric: str) -> str:
+    """The diagonal posterior against the full-covariance one, by a permutation over seeds."""
+    row = results.contrast(profile, metric)
+    what = "MIG" if metric == "mig" else METRICS[metric]
+    text = (
+        f"By {what}, the mean effect is _z_~=~{signed(row['effect'])} over "
+        f"{count(int(row['num_seeds']))} diagonal seeds and "
+        f"{signed(row['control_effect'])} over {count(int(row['num_control_seeds']))} "
+        f"full-covariance ones; the one-sided permutation test over seeds gives "
+        f"{_p(row['p_value'])}, where the smallest possible is {decimal_p(row['smallest_p'])}"
+    )
+    return f"{text}."
+
+
+def decimal_p(value: float) -> str:
+    """A p-value without its relation."""
+    return p_value(value).removeprefix("= ")
+
+
+def holm(results: Results, profile: str) -> str:
+    """The primary hypotheses after Holm's correction."""
+    kept, lost = [], []
+    for arm in SYSTEMS:
+        row = results.verdict(profile, arm, PRIMARY[arm])
+        (kept if row["holm_p"] <= 0.05 else lost).append((_PROSE[arm], row["holm_p"]))
+    row = results.contrast(profile, "mig")
+    (kept if row["holm_p"] <= 0.05 else lost).append(("the contrast", row["holm_p"]))
+    parts = []
+    for group, verb in ((kept, "at or below .05"), (lost, "above .05")):
+        if group:
+            parts.append(f"{verb}: {listing([f'{n} ({_p(p)})' for n, p in group])}")
+    return f"After Holm's correction of the five primary hypotheses, {'; '.join(parts)}."
+
+
+def answer(results: Results, profile: str) -> str:
+    """Which systems' axes are told apart from random ones by their primary metric, and not."""
+    special = {arm: bool(results.verdict(profile, arm, PRIMARY[arm])["special"]) for arm in SYSTEMS}
+    told = [_PROSE[arm] for arm in SYSTEMS if special[arm]]
+    not_told = [_PROSE[arm] for arm in SYSTEMS if not special[arm]]
+    if not told:
+        return f"On {_DATA[profile]}, no system's axes are told apart from random ones."
+    if not not_told:
+        return f"On {_DATA[profile]}, all systems' axes are told apart from random ones."
+    return (
+        f"On {_DATA[profile]}, the axes of {listing(told)} are told apart from random ones; those "
+        f"of {listing(not_told)} are not."
+    )
+
+
+def mechanism(results: Results, profile: str) -> str:
+    """Whether the contrast by MIG shows that the posterior makes the difference."""
+    row = results.contrast(profile, "mig")
+    seeds = f"{count(int(row['num_seeds']))} seeds against {count(int(row['num_control_seeds']))}"
+    if row["p_value"] <= 0.05:
+        return (
+            f"The contrast between the two posteriors, {seeds}, shows that the diagonal posterior "
+            f"is what aligns the axes ({_p(row['p_value'])})."
+        )
+    return (
+        f"The contrast between the two posteriors, {seeds}, does not establish that the diagonal "
+        f"posterior is what aligns the axes ({_p(row['p_value'])})."
+    )
+
+
+def evidence(results: Results, profile: str) -> str:
+    """How much the seeds can show at all."""
+    row = results.contrast(profile, "mig")
+    seeds, smallest = int(row["num_seeds"]), decimal_p(row["smallest_p"])
+    if row["smallest_p"] > 0.01:
+        return (
+            f"{count(seeds).capitalize()} seeds an arm are a demonstration: no contrast of theirs "
+            f"can have _p_ below {smallest}."
+        )
+    return f"{count(seeds).capitalize()} seeds an arm allow a contrast's _p_ of {smallest}."
+
+
+def dose(results: Results, profile: str) -> str:
+    """MIG of the diagonal VAE along the geodesic, mean over seeds."""
+    means: dict[float, list[float]] = {}
+    for run in results.runs(profile, POSTERIORS[0]):
+        rows = run.test("mig")
+        for _, row in rows[rows["family"] == "geodesic"].iterrows():
+            means.setdefault(float(row["t"]), []).append(float(row["null_mean"]))
+    steps = [f"{decimal(float(np.mean(v)))} at _t_~=~{t:g}" for t, v in sorted(means.items())]
+    return f"With the diagonal posterior, mean MIG is {listing(steps)}."
+
+
+def picking(results: Results, profile: str, arm: str) -> str:
+    """The best axis alone, learned against random, and how many must be searched to match."""
+    columns = ["k", "learned", "null_mean", "p_value", "m_star"]
+    found = [run.table("cherry_picking.csv", columns) for run in results.runs(profile, arm)]
+    first = [table.iloc[0] for table in found]
+    learned, random = (float(np.mean([row[c] for row in first])) for c in ("learned", "null_mean"))
+    searched = [table.loc[min(2, len(table) - 1)] for table in found]
+    needed = [_many(row["m_star"]) for row in searched]
+    ks = {int(row["k"]) for row in searched}
+    k = count(ks.pop()) if len(ks) == 1 else "few"
+    return (
+        f"In {_PROSE[arm]}, the best learned axis alone has a mean gap of {decimal(learned)}, the "
+        f"best of a random basis {decimal(random)}; to match the best {k} learned axes, "
+        f"{listing(needed)} random directions must be searched (medians, by seed)."
+    )
+
+
+def _many(value: float) -> str:
+    return thousands(value) if np.isfinite(value) else "more than were drawn"
+
+
+def ceiling(results: Results, profile: str) -> str:
+    """Where each system's learned basis stands between random bases and labels' best rotation."""
+    parts = []
+    for arm in SYSTEMS:
+        shares = []
+        for run in results.runs(profile, arm):
+            rows = run.test("mig")
+            rows = rows[rows["family"] == "supervised"]
+            if not rows.empty:
+                shares.append(float(rows["rho"].iloc[0]))
+        if shares:
+            parts.append(f"{_PROSE[arm]} {', '.join(decimal(s, 2) for s in shares)}")
+    return (
+        "On the way from the mean random basis (0) to the best rotation that labels find (1), the "
+        f"learned bases stand, seed by seed, at: {'; '.join(parts)}."
+    )
+
+
+def leak(results: Results, profile: str) -> str:
+    """What the purest learned and random axes of the diagonal VAE's first seed change."""
+    run = results.runs(profile, POSTERIORS[0])[0]
+    parts = []
+    for file, what in (("leakage.csv", "learned"), ("random_leakage.csv", "random")):
+        table = run.table(file, ["axis", "purity", "dead"])
+        live = table[~table["dead"].astype(bool)]
+        if live.empty:
+            parts.append(f"no {what} axis is live")
+            continue
+        row = live.sort_values("purity", ascending=False, kind="stable").iloc[0]
+        known = ("axis", "step", "energy", "dead", "purity")
+        shares = row.drop([c for c in known if c in row.index]).astype(float)
+        shares = shares.sort_values(ascending=False, kind="stable")
+        largest = [f"{100 * v:.0f}% {str(k).replace('_', ' ')}" for k, v in shares.head(3).items()]
+        parts.append(f"the purest {what} axis changes {listing(largest)}")
+    return f"In the diagonal VAE of seed {run.seed}, {listing(parts)}."
+
+
+def drift(results: Results, profile: str) -> str:
+    """The control: how far signed permutations move a score."""
+    largest = 0.0
+    for arm in SYSTEMS:
+        for run in results.runs(profile, arm):
+            rows = run.test("mig")
+            rows = rows[rows["family"] == "signed_permutation"]
+            for column in ("null_mean", "null_max"):
+                if column in rows:
+                    largest = max(largest, float((rows[column] - rows["observed"]).abs().max()))
+    shown = decimal(largest) if largest >= 0.0005 else "less than .0005"
+    return f"Signed permutations, which may change nothing, moved MIG by {shown} at most."
+
+
+def reached(results: Results, profile: str) -> str:
+    """What the trainings reached, by their own last logged terms."""
+    parts = []
+    for arm in SYSTEMS:
+        terms = _TERMS[arm.partition("/")[0]]
+        runs = results.runs(profile, arm)
+        ends = [run.table("training.csv", ["step", *terms]).iloc[-1] for run in runs]
+        means = [text.format(float(np.mean([end[t] for end in ends]))) for t, text in terms.items()]
+        parts.append(f"{_PROSE[arm]}: {listing(means)}")
+    return f"Training ended, in the mean over seeds, at, for {'; '.join(parts)}."
+
+
+_TERMS = {
+    "beta_vae": {"reconstruction": "reconstruction {:.1f} nats", "kl": "KL {:.1f} nats"},
+    "infogan": {"code_correlation": "correlation {:.2f} of codes with _Q_'s estimates"},
+    "glow": {"bits_per_dim": "{:.3f} bits per dimension"},
+}
+
+
+def calibration(results: Results) -> str:
+    """How often p is at most .05 where the null is true."""
+    table = results.table(
+        "calibration.csv", ["null", "family", "metric", "repetitions", "num_bases", "share_0.05"]
+    )
+    parts = []
+    for family in ("haar", "haar_active"):
+        shares = table.loc[table["family"] == family, "share_0.05"]
+        parts.append(
+            f"between {decimal(shares.min())} and {decimal(shares.max())} of the cases against "
+            f"{'all' if family == 'haar' else 'the active'} latents' random bases"
+        )
+    return (
+        f"Where the null hypothesis is true by construction ({table['metric'].nunique()} metrics, "
+        f"{table['repetitions'].min()} representations each), _p_ is at most .05 in "
+        f"{listing(parts)}."
+    )
+
+
+def power(results: Results) -> str:
+    """How far aligned latents may be turned and still be told apart in four of five cases."""
+    table = results.table("power.csv", ["t", "family", "metric", "level", "power", "repetitions"])
+    chosen = table[table["family"].eq("haar") & table["level"].eq(0.05)]
+    parts = []
+    for metric in ("mig", "dci_disentanglement", "sap", "modularity"):
+        rows = chosen[chosen["metric"] == metric]
+        enough = rows.loc[rows["power"] >= 0.8, "t"]
+        if not rows.empty:
+            reach = f"{enough.max():g}" if len(enough) else "none"
+            parts.append(f"{metric.upper() if len(metric) == 3 else metric.split('_')[0]} {reach}")
+    return f"The largest _t_ with a power of at least .8 at .05: {', '.join(parts)}."
+
+
+def ledger_counts(results: Results) -> str:
+    """How many claims came out how."""
+    judged = tables.judge_claims(results)
+    papers = len({one.claim.paper for one in judged})
+    counts = [
+        f"{sum(one.verdict == verdict for one in judged)} are {verdict}"
+        for verdict in (*ledger.VERDICTS, tables.UNAVAILABLE)
+        if any(one.verdict == verdict for one in judged)
+    ]
+    return f"Of {len(judged)} claims of {papers} papers, {listing(counts)}."
+
+
+def contradicted(results: Results) -> str:
+    """The claims that the results at hand contradict."""
+    against = [one for one in tables.judge_claims(results) if one.verdict == ledger.CONTRADICTED]
+    if not against:
+        return "No claim is contradicted."
+    said = [f"“{_plain(one.claim.says)}” ({one.claim.setting.split(';')[0]})" for one in against]
+    return f"Contradicted: {'; '.join(said)}."
+
+
+def _plain(text: str) -> str:
+    """A quotation without its last full stop, safe in Typst's markup."""
+    for mark in "\\#$*_`<>@[]":
+        text = text.replace(mark, f"\\{mark}")
+    return text.rstrip(".")
+
+
+def _sentences() -> dict[str, Callable[[Results], str]]:
+    found: dict[str, Callable[[Results], str]] = {
+        "calibration": calibration,
+        "power": power,
+        "ledger": ledger_counts,
+        "contradicted": contradicted,
+    }
+    profiles: Sequence[str] = (QUICK, FACES, LONG)
+    general: dict[str, Any] = {
+        "answer": answer,
+        "holm": holm,
+        "mechanism": mechanism,
+        "evidence": evidence,
+        "dose": dose,
+        "ceiling": ceiling,
+        "leak": leak,
+        "drift": drift,
+        "reached": reached,
+    }
+    for profile in profiles:
+        for key, function in general.items():
+            found[f"{profile}/{key}"] = partial(function, profile=profile)
+        for arm in SYSTEMS:
+            found[f"{profile}/picking/{arm}"] = partial(picking, profile=profile, arm=arm)
+        for metric in METRICS:
+            found[f"{profile}/contrast/{metric}"] = partial(
+                contrast, profile=profile, metric=metric
+            )
+            for arm in SYSTEMS:
+                found[f"{profile}/{arm}/{metric}"] = partial(
+                    test, profile=profile, arm=arm, metric=metric
+                )
+    return found
+
+
+SENTENCES = _sentences()
