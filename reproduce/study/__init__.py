@@ -1,0 +1,1 @@
+"""What people see: stimuli, the page that shows them, the collector, the analysis."""

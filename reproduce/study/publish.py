@@ -1,0 +1,32 @@
+r"""Puts the experiment page into STUDY/public, which then runs as static files.
+
+It opens from any web server, from JATOS, or from the disk. Answers stay in the rater's browser and
+are downloaded at the end; reproduce.study.collect collects them by itself instead.
+
+Example:
+    python -m reproduce.study.publish --study=STUDY
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+from data.files import InputError
+from reproduce import program
+
+_STUDY = flags.DEFINE_string("study", None, "The folder that reproduce.study.stimuli wrote.")
+
+
+def main() -> None:
+    """Checks the flag, installs, prints."""
+    if not _STUDY.value:
+        raise InputError("--study is missing; give the folder that reproduce.study.stimuli wrote")
+    from reproduce.study import static_page
+
+    print(static_page.install(Path(_STUDY.value)))
+
+
+if __name__ == "__main__":
+    program.run(main)
