@@ -289,15 +289,8 @@ def _ceiling(
     for metric in plan.metrics:
         if METRICS[metric].source == "fit":
             continue
-        sign = sign_of(metric)
         search = BasisScorer(found_on, [metric], plan.seed, num_groups=plan.num_groups)
-
-        def score(
-            many: np.ndarray, search: BasisScorer = search, metric: str = metric, sign: int = sign
-        ) -> np.ndarray:
-            return sign * search.closed_forms(many)[metric]
-
-        best = ceiling.best_rotation(score, starts)
+        best = ceiling.best_rotation(_objective(search, metric), starts)
         held_out = BasisScorer(scored_on, [metric], plan.seed, num_groups=plan.num_groups)
         top, learned = held_out.closed_forms(np.stack([best, identity]))[metric]
         null = held_out.closed_forms(draws)[metric]
@@ -309,6 +302,16 @@ def _ceiling(
 
 
 _STARTS = (bases.pca, bases.fast_ica)
+
+
+def _objective(scorer: BasisScorer, metric: str) -> ceiling.Objective:
+    """A metric that needs no fit, in the form in which it is climbed."""
+    sign = sign_of(metric)
+    if METRICS[metric].source == "information":
+        return ceiling.Objective(
+            scorer.information, lambda known: sign * scorer.of_information(known)[metric]
+        )
+    return ceiling.of_bases(lambda many: sign * scorer.closed_forms(many)[metric])
 
 
 def _orthogonal(basis: np.ndarray) -> np.ndarray:

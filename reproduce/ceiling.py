@@ -2,56 +2,81 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 
 import numpy as np
-
-ScoreBases = Callable[[np.ndarray], np.ndarray]
 
 _ANGLES = 16  # tried in each plane
 _MAX_SWEEPS = 8
 _TOLERANCE = 1e-4
 
 
-def best_rotation(score: ScoreBases, starts: np.ndarray) -> np.ndarray:
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What is climbed: a function of what is measured of each axis by itself.
+
+    Turning a plane moves two axes, and only these are measured anew.
+
+    Attributes:
+        measure: Axes, the columns of float [b, d, m], to r measurements of each: [b, m, r].
+        combine: Measurements of all axes, [b, d, r], to values [b]; higher is better.
+    """
+
+    measure: Callable[[np.ndarray], np.ndarray]
+    combine: Callable[[np.ndarray], np.ndarray]
+
+
+def of_bases(score: Callable[[np.ndarray], np.ndarray]) -> Objective:
+    """The objective of a score of bases [b, d, d] that is not made of measurements of axes."""
+    return Objective(
+        measure=lambda axes: np.swapaxes(axes, 1, 2),
+        combine=lambda axes: score(np.swapaxes(axes, 1, 2)),
+    )
+
+
+def best_rotation(objective: Objective, starts: np.ndarray) -> np.ndarray:
     """Climbs from several starts, turning one plane at a time, and keeps the highest end.
 
     In each plane of two axes, angles over a quarter turn are tried (beyond it metrics repeat,
     which see neither order nor sign), first coarse ones, then ones around the best found.
 
     Args:
-        score: Bases float [b, d, d] to values [b]; higher is better.
+        objective: What is to be high.
         starts: float [s, d, d], orthogonal.
 
     Returns:
         float64 [d, d], orthogonal.
     """
-    ends = [_climb(score, start) for start in starts]
+    ends = [_climb(objective, start) for start in starts]
     return max(ends, key=lambda end: end[1])[0]
 
 
-def _climb(score: ScoreBases, start: np.ndarray) -> tuple[np.ndarray, float]:
-    basis, value = np.array(start, np.float64), float(score(start[None])[0])
+def _climb(objective: Objective, start: np.ndarray) -> tuple[np.ndarray, float]:
+    basis = np.array(start, np.float64)
+    known = objective.measure(basis[None])
+    value = float(objective.combine(known)[0])
     coarse = np.linspace(-np.pi / 4, np.pi / 4, _ANGLES, endpoint=False)
     for angles in (coarse, coarse / _ANGLES):
         for _ in range(_MAX_SWEEPS):
             before = value
             for i, j in itertools.combinations(range(len(basis)), 2):
-                turned = _turn(basis, i, j, angles)
-                values = score(turned)
+                plane = [i, j]
+                turned = _turn(basis[:, i], basis[:, j], angles)
+                tried = np.repeat(known, len(angles), axis=0)
+                tried[:, plane] = objective.measure(turned)
+                values = objective.combine(tried)
                 best = int(np.argmax(values))
                 if values[best] > value:
-                    basis, value = turned[best], float(values[best])
+                    basis[:, plane] = turned[best]
+                    known, value = tried[best : best + 1], float(values[best])
             if value - before < _TOLERANCE:
                 break
     return basis, value
 
 
-def _turn(basis: np.ndarray, i: int, j: int, angles: np.ndarray) -> np.ndarray:
-    """The basis with its axes i and j turned in their plane by each angle: [angles, d, d]."""
-    turned = np.repeat(basis[None], len(angles), axis=0)
+def _turn(first: np.ndarray, second: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Two axes [d], turned in their plane by each angle: [angles, d, 2]."""
     cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
-    turned[:, :, i] = cos * basis[:, i] + sin * basis[:, j]
-    turned[:, :, j] = cos * basis[:, j] - sin * basis[:, i]
-    return turned
+    return np.stack([cos * first + sin * second, cos * second - sin * first], axis=-1)

@@ -216,17 +216,13 @@ class BasisScorer:
         scores: Scores = {}
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
-            information = self._engine(bases)
+            scores |= self.of_information(self._engine(bases))
         if "covariance" in sources:
             turned = np.swapaxes(bases, 1, 2) @ self._covariance @ bases
         for name in self._closed:
-            if name == "mig":
-                scores[name] = mig(information, self.factor_entropies)
-            elif name == "mig_sup":
-                scores[name] = mig_sup(information, self.factor_entropies)
-            elif name == "modularity":
-                scores[name] = modularity(information)
-            elif name == "sap_continuous":
+            if METRICS[name].source == "information":
+                continue
+            if name == "sap_continuous":
                 cross = np.swapaxes(bases, 1, 2) @ self._cross
                 scores[name] = sap_continuous_from_covariance(turned, cross, self._factor_variances)
             elif name == "gaussian_total_correlation":
@@ -238,6 +234,18 @@ class BasisScorer:
                 scores[name] = factor_vae_score_from_covariances(
                     whole, groups, group_factors, self._settings.num_groups, bases
                 )
+        return scores
+
+    def of_information(self, information: np.ndarray) -> Scores:
+        """The metrics that are functions of mutual information alone, [b, m, k], by column."""
+        scores: Scores = {}
+        for name in self._closed:
+            if name == "mig":
+                scores[name] = mig(information, self.factor_entropies)
+            elif name == "mig_sup":
+                scores[name] = mig_sup(information, self.factor_entropies)
+            elif name == "modularity":
+                scores[name] = modularity(information)
         return scores
 
     def fits(self, bases: np.ndarray, workers: int = 1) -> Iterator[dict[str, float]]:

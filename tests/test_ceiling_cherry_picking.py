@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reproduce import assessment, bases, ceiling, cherry_picking
+from reproduce import assessment, bases, ceiling, cherry_picking, scoring
+from reproduce.points import Points
 from reproduce.representation import Representation
 
 
@@ -23,9 +24,22 @@ def test_the_search_finds_axes_that_a_rotation_hides():
         """Highest, 4, where the rotation is undone up to order and sign."""
         return np.sum(np.max(np.abs(rotation @ many), axis=1) ** 4, axis=1)
 
-    found = ceiling.best_rotation(peakedness, np.eye(4)[None])
+    found = ceiling.best_rotation(ceiling.of_bases(peakedness), np.eye(4)[None])
     assert peakedness(found[None])[0] == pytest.approx(4, abs=0.01)
     np.testing.assert_allclose(found @ found.T, np.eye(4), atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["mig", "mig_sup", "modularity"])
+def test_measuring_turned_axes_alone_finds_what_measuring_whole_bases_does(metric):
+    hidden, _, _ = hidden_axes(np.random.default_rng(4), n=500)
+    points = Points(hidden.latents, hidden.factors)
+    scorer = scoring.BasisScorer(points, [metric], seed=0)
+    whole = ceiling.of_bases(lambda many: scorer.closed_forms(many)[metric])
+    by_axis = assessment._objective(scorer, metric)
+    starts = np.eye(4)[None]
+    np.testing.assert_allclose(
+        ceiling.best_rotation(by_axis, starts), ceiling.best_rotation(whole, starts), atol=1e-9
+    )
 
 
 def test_rho_is_one_at_the_ceiling_and_zero_among_random_bases():
