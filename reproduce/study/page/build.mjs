@@ -57,6 +57,7 @@ const { metafile } = await build({
   format: "iife", // a module would not load from file://
   legalComments: "none",
   metafile: true,
+  preserveSymlinks: true,
   minify: true,
   target: ["es2022"],
 });

@@ -123,7 +123,10 @@ function timeline() {
       isPractising,
       page(instructionsPage(session)),
       ...study.practice.map((_, index) => practice(index)),
-      page(ready),
+      page((stage, done) => {
+        mark("", 0);
+        ready(stage, done);
+      }),
       page((_, done) => {
         session.update({ ready: true });
         done();

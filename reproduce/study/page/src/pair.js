@@ -9,6 +9,7 @@ import { texts } from "./texts.js";
 const SIDES = ["left", "right"];
 export const LETTERS = { left: "A", right: "B" };
 const KEYS = { f: "left", arrowleft: "left", j: "right", arrowright: "right" };
+const LARGEST = 320; // CSS pixels
 const SHOWN_MS = 300; // how long a choice is marked before the page goes on
 
 export class PairPlugin {
@@ -98,13 +99,13 @@ function stripButton(side, hasKeys) {
   );
 }
 
-/** A moving picture is drawn at a whole multiple of its size, so that every pixel is as wide. */
+/** Moving pictures are as large as the screen allows, and both alike. */
 function fit(group, { width, height }) {
   const isNarrow = window.innerWidth < 700;
   const wide = group.clientWidth / (isNarrow ? 1 : 2) - 48;
-  const high = window.innerHeight * (isNarrow ? 0.26 : 0.5);
-  const times = Math.max(1, Math.floor(Math.min(wide / width, high / height, 320 / width)));
-  group.style.setProperty("--width", `${times * width}px`);
+  const high = window.innerHeight * (isNarrow ? 0.27 : 0.37);
+  const times = Math.min(wide / width, high / height, LARGEST / width);
+  group.style.setProperty("--width", `${Math.round(times * width)}px`);
   group.style.setProperty("--ratio", `${width} / ${height}`);
 }
 

@@ -20,7 +20,7 @@ export function load(name) {
 /** Lets go of a strip that will not be shown again. */
 export const unload = (name) => images.delete(name);
 
-/** The frame to show at a time: forth and back, each end once. */
+/** The frame to show at a time: back and forth, each end once. */
 export function frameAt(ms, frames) {
   if (frames < 2) return 0;
   const step = Math.floor(ms / FRAME_MS) % (2 * frames - 2);

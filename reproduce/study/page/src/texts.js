@@ -35,7 +35,7 @@ export const texts = {
 
   instructionsTitle: "What to do",
   instructions: [
-    "A strip is a picture that changes step by step, forth and back. You see two strips, A and B.",
+    "A strip is a picture that changes step by step, back and forth. You see two strips, A and B.",
     "In one strip, more than one thing may change: for instance, something grows and moves at once. In the other, perhaps just one thing changes. Choose the strip that changes just one thing.",
     "Sometimes neither or both seem to. Then go by your first impression. There are no trick questions.",
     "Choose by a click or a tap on the strip, or by a key: F or ← for A, J or → for B.",
