@@ -19,7 +19,7 @@ _SHORT = {"orientation": "angle", "pos_x": "x", "pos_y": "y"}
 def traversals(results: Results, profile: str) -> Figure:
     """Strips along learned and random axes at equal energy, of each system's first seed."""
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(PAGE, 2.25))
+        figure = plt.figure(figsize=(PAGE, 2.6))
         blocks = np.ravel(figure.subfigures(2, 2, wspace=0.03, hspace=0.02))
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]
@@ -29,9 +29,10 @@ def traversals(results: Results, profile: str) -> Figure:
 
 def _strips(block: SubFigure, run: Run, title: str) -> None:
     arrays = run.strips()
+    block.suptitle(title, x=0.01, ha="left", fontsize=6.5, weight="bold")
     sides = block.subplots(1, 2)
     for axis, basis, label in zip(
-        sides, ("learned", "random_0"), (f"{title}: learned axes", "random axes"), strict=True
+        sides, ("learned", "random_0"), ("learned axes", "random axes"), strict=True
     ):
         frames = arrays[f"{basis}/frames"]
         if len(frames):
@@ -39,14 +40,15 @@ def _strips(block: SubFigure, run: Run, title: str) -> None:
             gap = np.full((2, *rows[0].shape[1:]), 255, np.uint8)
             sheet = np.concatenate([piece for row in rows for piece in (row, gap)][:-1])
             axis.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(label, loc="left", color=LEARNED if basis == "learned" else DARK)
+        axis.set_title(label, loc="left", color=LEARNED if basis == "learned" else DARK, fontsize=6)
+        axis.set_anchor("N")
         axis.set_axis_off()
 
 
 def leakage(results: Results, profile: str) -> Figure:
     """What else changes along an axis: learned, what the data imply, random; first seeds."""
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(PAGE, 2.9))
+        figure = plt.figure(figsize=(PAGE, 3.0))
         blocks = np.ravel(figure.subfigures(2, 2, wspace=0.02, hspace=0.03))
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]
@@ -62,10 +64,11 @@ def _heat_maps(block: SubFigure, run: Run, title: str) -> None:
     best, other = _best(learned), _best(random)
     implied = data[names].to_numpy(float)[best[names].to_numpy(float).argmax(axis=1)]
     panels = (
-        (f"{title}: learned", best[names].to_numpy(float), LEARNED),
+        ("learned axes", best[names].to_numpy(float), LEARNED),
         ("implied by the data", implied, DARK),
-        ("random", other[names].to_numpy(float), DARK),
+        ("random axes", other[names].to_numpy(float), DARK),
     )
+    block.suptitle(title, x=0.01, ha="left", fontsize=6.5, weight="bold")
     for axis, (label, rows, colour) in zip(block.subplots(1, 3), panels, strict=True):
         _heat_map(axis, rows, names)
         axis.set_title(label, loc="left", color=colour, fontsize=6)

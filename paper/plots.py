@@ -56,7 +56,7 @@ def headline(results: Results, profile: str) -> Figure:
                 _headline_panel(axis, results, profile, arm, metric)
             row[0].set_ylabel("random bases")
         for axis, arm in zip(axes[0], SYSTEMS, strict=True):
-            axis.set_title(f"{name(arm)}\n{axis.get_title(loc='left')}", loc="left")
+            axis.set_title(name(arm), loc="left")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
     return figure
@@ -69,8 +69,9 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
     null = _joint_null([run.null(metric) for run in runs])
     tests = [run.test(metric) for run in runs]
     learned = [_value(test, "haar", "observed") for test in tests]
-    axis.hist(null, 50, color=RANDOM, label="random bases, mean over seeds")
-    top = axis.get_ylim()[1]
+    bins = 50 if len(null) > 1000 else 20
+    axis.hist(null, bins, color=RANDOM, label="random bases, mean over seeds")
+    top = 1.25 * axis.get_ylim()[1]  # with room for a note
     axis.axvline(
         verdict["haar_observed"], color=LEARNED, linewidth=1.6, label="learned basis, mean"
     )
@@ -87,10 +88,10 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
         values = [_value(test, family, "observed") for test in tests]
         if not np.isnan(values).any():
             axis.plot(np.mean(values), 0.06 * top, marker, color=REFERENCE, label=label)
-    axis.set_title(
-        f"p {p_value(verdict['haar_p'])}, z = {signed(verdict['haar_z'])}", loc="left", weight="normal"
-    )
-    axis.set_xlim(left=0)
+    note = f"p {p_value(verdict['haar_p'])}, z = {signed(verdict['haar_z'])}"
+    axis.text(1, 1, note, transform=axis.transAxes, ha="right", va="top")
+    if metric == "mig":
+        axis.set_xlim(left=0)
     axis.set_ylim(0, top)
     axis.set_yticks([])
     axis.spines["left"].set_visible(False)
@@ -111,9 +112,9 @@ def _value(test: pd.DataFrame, family: str, column: str) -> float:
 
 
 def _small_multiples(arms: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
-    """Two panels in a row, on the same scales."""
+    """Two panels in a row, each row on its own scale."""
     figure, axes = plt.subplots(
-        -(-len(arms) // 2), 2, figsize=(COLUMN, 1.15 * (-(-len(arms) // 2)) + 0.25), sharey=True
+        -(-len(arms) // 2), 2, figsize=(COLUMN, 1.15 * (-(-len(arms) // 2)) + 0.25), sharey="row"
     )
     for axis, arm in zip(axes.flat, arms, strict=True):
         axis.set_title(name(arm), loc="left")
@@ -134,9 +135,9 @@ def dose_response(results: Results, profile: str) -> Figure:
                 axis.plot(t, mean, line, color=LEARNED, label=f"seed {run.seed}")
                 axis.plot(t[:1], mean[:1], "o", color=LEARNED)
                 axis.plot(t[-1:], mean[-1:], "s", color=RANDOM, markeredgecolor=DARK, mew=0.4)
-        axes[0].legend()
-        axes[0].set_ylim(bottom=0)
-        _label(figure, axes, "t, from the learned basis (0) to random ones (1)", "MIG, mean over paths")
+            axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        _finish(figure, axes)
+        _label(figure, "t, from the learned basis (0) to random ones (1)", "MIG, mean over paths")
     return figure
 
 
@@ -151,18 +152,23 @@ def cherry_picking(results: Results, profile: str) -> Figure:
                 k, learned, mean, sd = (rows[column].to_numpy() for column in columns)
                 line = SEED_STYLES[index % len(SEED_STYLES)]
                 axis.fill_between(k, mean - sd, mean + sd, color=RANDOM, alpha=0.3, linewidth=0)
-                axis.plot(k, mean, line, color=RANDOM, label="random" if not index else None)
-                axis.plot(
-                    k, learned, line, color=LEARNED, marker="o", label=f"learned, seed {run.seed}"
-                )
+                axis.plot(k, mean, line, color=RANDOM)
+                axis.plot(k, learned, line, color=LEARNED, marker="o", label=f"seed {run.seed}")
             axis.xaxis.get_major_locator().set_params(integer=True)
-        axes[0].legend(labelspacing=0.2)
-        axes[0].set_ylim(bottom=0)
-        _label(figure, axes, "k, how many of the best axes are shown", "mean gap of the best k")
+        _finish(figure, axes)
+        _label(figure, "k, how many of the best axes are shown", "mean gap of the best k")
     return figure
 
 
-def _label(figure: Figure, axes: Sequence[Axes], x: str, y: str) -> None:
+def _finish(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Scales from zero, and one legend for all panels."""
+    for axis in axes[::2]:
+        axis.set_ylim(bottom=0)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 6))
+
+
+def _label(figure: Figure, x: str, y: str) -> None:
     figure.supxlabel(x, fontsize=6.5)
     figure.supylabel(y, fontsize=6.5)
 
@@ -170,38 +176,35 @@ def _label(figure: Figure, axes: Sequence[Axes], x: str, y: str) -> None:
 def posteriors(results: Results, profile: str) -> Figure:
     """Every seed of the diagonal and the full-covariance VAE: MIG among random bases, and z."""
     arms = [(arm, results.runs(profile, arm)) for arm in POSTERIORS]
-    num_rows = sum(len(runs) for _, runs in arms) + 1
+    num_rows = sum(1 + len(runs) for _, runs in arms)
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(COLUMN, 0.115 * num_rows + 0.62), sharey=True, width_ratios=(1.5, 1)
+            1, 2, figsize=(COLUMN, 0.12 * num_rows + 0.4), sharey=True, width_ratios=(1.5, 1)
         )
         place, ticks = 0, []
         for arm, runs in arms:
-            ends = []
+            ticks.append((place, name(arm).split(", ")[-1]))
+            effects = []
             for run in runs:
-                _seed_row(left, run, place)
-                z = _value(run.test("mig"), "haar", "z")
-                right.plot(z, place, "o", color=LEARNED)
-                ends.append(z)
-                ticks.append((place, f"seed {run.seed}"))
                 place += 1
-            mean = float(np.mean(ends))
-            right.plot([mean, mean], [place - len(runs) - 0.4, place - 0.6], color=DARK)
-            left.annotate(
-                name(arm),
-                (1, place - len(runs)),
-                xycoords=("axes fraction", "data"),
-                ha="right",
-                va="center",
-                weight="bold",
-            )
+                _seed_row(left, run, place)
+                effects.append(_value(run.test("mig"), "haar", "z"))
+                right.plot(effects[-1], place, "o", color=LEARNED)
+                ticks.append((place, f"seed {run.seed}"))
+            mean = float(np.mean(effects))
+            right.plot([mean, mean], [place - len(runs) + 0.5, place + 0.5], color=DARK)
             place += 1
         right.axvspan(-2, 2, color=RANDOM, alpha=0.3, linewidth=0)
         left.set_yticks([p for p, _ in ticks], [label for _, label in ticks])
-        left.set_ylim(place - 1.3, -0.7)
+        for label in left.get_yticklabels():
+            if not label.get_text().startswith("seed"):
+                label.set_weight("bold")
+        left.tick_params(axis="y", length=0)
+        right.tick_params(axis="y", length=0)
+        left.set_ylim(place - 0.4, -0.5)
         left.set_xlim(left=0)
         left.set_xlabel("MIG; grey: random bases, ±2 SD")
-        right.set_xlabel("z (bar: mean of seeds)")
+        right.set_xlabel("z; bar: mean of seeds")
     return figure
 
 

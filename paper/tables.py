@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from paper.plots import METRICS
 from paper.sources import CONTROLS, SYSTEMS, TURNED, Results, name
 from paper.words import decimal, p_value, signed, thousands
-from reproduce import ledger
 
 HERE = Path(__file__).parent
-UNAVAILABLE = "not available"
-# The ledger names the file of power as seen from results/quick; here it lies in the same folder.
-_MOVED = ("../../paper/results/", "../")
 
 
 def predictions(results: Results) -> pd.DataFrame:
@@ -103,92 +98,29 @@ def _setting(own: Mapping[str, Any]) -> str:
     return f"{own['num_levels']} levels of {own['depth']} steps, {own['num_bits']} bits"
 
 
-@dataclasses.dataclass(frozen=True)
-class Judged:
-    """A claim with what the results at hand say of it."""
+def picking(results: Results, profile: str) -> pd.DataFrame:
+    """The best axis alone, learned against random, and how many must be searched to match three.
 
-    claim: ledger.Claim
-    verdict: str
-    measured: str
-
-
-def judge_claims(results: Results) -> list[Judged]:
-    """Every claim of the ledger, judged by the results at hand.
-
-    A claim whose verdict stands in the ledger while its results are not at hand is not available.
+    A gap is the mean over seeds; p and the medians of numbers searched stand seed by seed.
     """
-    judged = []
-    for claim in ledger.read(HERE / "claims.toml"):
-        finding = ledger.evaluate(_local(claim), results.root / _profile(claim))
-        if finding is not None:
-            judged.append(Judged(claim, finding.verdict, finding.measured))
-        elif claim.check is None or claim.verdict == ledger.NOT_YET_RUN:
-            judged.append(Judged(claim, ledger.NOT_YET_RUN, ""))
-        else:
-            file = f"{results.root.resolve().name}/{_profile(claim)}/{claim.check.source.file}"
-            judged.append(Judged(claim, UNAVAILABLE, f"{file} is missing"))
-    return judged
-
-
-def _profile(claim: ledger.Claim) -> str:
-    """The folder in which the claim was measured: that of the file which the ledger names."""
-    found = re.search(r"\((\w[\w-]*)/[^()]*\)$", claim.measured)
-    outside = claim.check is not None and claim.check.source.file.startswith("../")
-    return found[1] if found and not outside else "quick"
-
-
-def _local(claim: ledger.Claim) -> ledger.Claim:
-    if claim.check is None:
-        return claim
-    source = claim.check.source
-    moved = dataclasses.replace(source, file=source.file.replace(*_MOVED))
-    return dataclasses.replace(claim, check=dataclasses.replace(claim.check, source=moved))
-
-
-def claims(results: Results) -> pd.DataFrame:
-    """The whole ledger."""
-    return pd.DataFrame(
-        {
-            "source": _citation(one.claim),
-            "where": one.claim.where,
-            "says": one.claim.says,
-            "sure": one.claim.sure,
-            "verdict": one.verdict,
-            "measured": one.measured,
-        }
-        for one in judge_claims(results)
-    )
-
-
-def claims_by_paper(results: Results) -> pd.DataFrame:
-    """How many claims of each paper came out how; papers of which none was run are one row."""
-    counts: dict[str, dict[str, int]] = {}
-    for one in judge_claims(results):
-        row = counts.setdefault(_citation(one.claim), {})
-        row[one.verdict] = row.get(one.verdict, 0) + 1
-    run = {key: row for key, row in counts.items() if set(row) - {ledger.NOT_YET_RUN}}
-    others = [row for key, row in counts.items() if key not in run]
-    columns = list(ledger.VERDICTS)
-    if any(UNAVAILABLE in row for row in run.values()):
-        columns.append(UNAVAILABLE)
-    rows = [{"source": key, **_counted(row, columns)} for key, row in run.items()]
-    if others:
-        rest = {ledger.NOT_YET_RUN: sum(sum(row.values()) for row in others)}
-        rows.append({"source": f"{len(others)} more", **_counted(rest, columns)})
-    total = {c: sum(row.get(c, 0) for row in counts.values()) for c in columns}
-    return pd.DataFrame([*rows, {"source": "all", **_counted(total, columns)}])
-
-
-def _counted(row: Mapping[str, int], columns: Sequence[str]) -> dict[str, str]:
-    return {column: str(row[column]) if row.get(column) else "–" for column in columns}
-
-
-def _citation(claim: ledger.Claim) -> str:
-    """First author and year."""
-    author = re.split(r",| and | et al", claim.paper)[0]
-    years = re.findall(r"\b(?:19|20)\d\d\b", claim.paper)
-    short = "Cross Validated" if author.startswith("Answer") else author
-    return f"{short} {years[-1]}" if years else short
+    columns = ["k", "learned", "null_mean", "p_value", "m_star"]
+    rows = []
+    for arm in SYSTEMS:
+        found = [run.table("cherry_picking.csv", columns) for run in results.runs(profile, arm)]
+        best = pd.DataFrame([table.iloc[0] for table in found])
+        searched = [table["m_star"].iloc[min(2, len(table) - 1)] for table in found]
+        rows.append(
+            {
+                "model": name(arm),
+                "learned": decimal(best["learned"].mean()),
+                "random": decimal(best["null_mean"].mean()),
+                "p, by seed": ", ".join(_p(p) for p in best["p_value"]),
+                "searched, by seed": ", ".join(
+                    thousands(m) if np.isfinite(m) else "∞" for m in searched
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def calibration(results: Results) -> pd.DataFrame:
