@@ -28,7 +28,7 @@ async function ask(method, path, body) {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Collector {
-  isStatic = false;
+  mustDownload = false;
 
   /** @param {function(string)} report  Shows a line on what is not saved; "" takes it away. */
   constructor(report) {

@@ -40,6 +40,7 @@ async function enrol() {
 }
 
 function forget() {
+  if (!window.confirm(texts.forgetSure)) return;
   session.clear();
   location.reload();
 }
@@ -136,7 +137,7 @@ function timeline() {
     onlyIf(() => !hasCode(), page(workPage(texts.savingTitle, finish, rescue))),
     page((stage, done) => {
       mark("", 0);
-      donePage(session, backend.isStatic, forget)(stage, done);
+      donePage(session, backend.mustDownload, forget)(stage, done);
     }),
   ];
 }

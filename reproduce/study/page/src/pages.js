@@ -76,7 +76,7 @@ export function workPage(title, work, rescue = () => []) {
         show(
           stage,
           heading(texts.failed),
-          make("p", { role: "alert" }, texts.failedWhy(error.message)),
+          make("p", { role: "alert" }, error.status ? texts.said(error.message) : texts.unreached),
           buttons(button(texts.retry, attempt), ...rescue()),
         );
       }
@@ -120,9 +120,9 @@ export function downloadLink(session, name, text, kind) {
   return make("a", { href, download: `answers-${name}.csv`, class: `button ${kind}` }, text);
 }
 
-export function donePage(session, isStatic, forget) {
+export function donePage(session, mustDownload, forget) {
   return (stage) => {
-    const { code, rater } = session.state;
+    const { code } = session.state;
     const said = make("span", { role: "status" });
     const shown = make("output", { class: "code", id: "code" }, code);
     const copy = async () => {
@@ -131,15 +131,12 @@ export function donePage(session, isStatic, forget) {
     };
     // Only pages that are trusted (HTTPS, this machine) may use the clipboard.
     const copying = navigator.clipboard ? [button(texts.copy, copy, ""), said] : [];
-    const saving = isStatic
+    const saving = mustDownload
       ? [
           ...paragraphs([texts.downloadText]),
           buttons(downloadLink(session, code, texts.download, "main")),
         ]
       : [];
-    const again = () => {
-      if (window.confirm(texts.nextPersonSure)) forget();
-    };
     show(
       stage,
       heading(texts.doneTitle),
@@ -147,8 +144,7 @@ export function donePage(session, isStatic, forget) {
       ...saving,
       make("h2", {}, texts.debriefingTitle),
       ...paragraphs([...texts.debriefing, texts.closing]),
-      make("p", { class: "center" }, button(texts.nextPerson, again, "quiet")),
+      make("p", { class: "center" }, button(texts.nextPerson, forget, "quiet")),
     );
-    stage.dataset.rater = rater;
   };
 }

@@ -18,8 +18,6 @@ async function findJatos() {
 }
 
 export class StaticFiles {
-  isStatic = true;
-
   /** @param {{study: Object, lists: Object[]}} data  What the page holds in itself. */
   constructor(data) {
     this.data = data;
@@ -28,6 +26,11 @@ export class StaticFiles {
   async study() {
     this.jatos = await findJatos();
     return this.data.study;
+  }
+
+  /** Whether the rater alone has the answers. */
+  get mustDownload() {
+    return !this.jatos;
   }
 
   /** In JATOS, a new run is a new rater. */
@@ -45,7 +48,9 @@ export class StaticFiles {
     const wanted = new URLSearchParams(location.search).get("list");
     const drawn = crypto.getRandomValues(new Uint32Array(1))[0] % lists.length;
     const list = wanted === null ? drawn : Number(wanted);
-    if (!lists[list]) throw new Error(`There is no list ${wanted}; lists are 0 to ${lists.length - 1}.`);
+    if (!lists[list]) {
+      throw Object.assign(new Error(`there is no list ${wanted}, only 0 to ${lists.length - 1}`), { status: 404 });
+    }
     this.session.update({ rater: randomName(), list });
   }
 

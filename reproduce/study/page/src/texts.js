@@ -8,7 +8,8 @@ export const texts = {
 
   loading: "One moment …",
   failed: "That did not work",
-  failedWhy: (reason) => `The study could not be reached (${reason}). Nothing is lost.`,
+  unreached: "The study could not be reached. Nothing is lost; check the connection, then try again.",
+  said: (reason) => `The study answered: ${reason}.`,
   retry: "Try again",
   noPicture: "A picture could not be loaded. Check the connection, then try again.",
 
@@ -85,5 +86,5 @@ export const texts = {
   ],
   closing: "You can close this page now.",
   nextPerson: "Start for another person",
-  nextPersonSure: "Really? This browser then forgets these answers.",
+  forgetSure: "Start anew? This browser then forgets the answers that it keeps.",
 };
