@@ -8,7 +8,6 @@ Example:
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import signal
 import time
@@ -17,9 +16,9 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
-from reproduce import jobs, program, recipes
-from reproduce.profiles import PROFILES, Arm, Profile
-from reproduce.runs import RunDirectory
+from reproduce import chains, jobs, program
+from reproduce.executors import LocalExecutor
+from reproduce.profiles import PROFILES, Profile
 
 _PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
 _DATASET = flags.DEFINE_string("dataset", "dsprites", "One of the profile's, or all.")
@@ -27,17 +26,8 @@ _SYSTEMS = flags.DEFINE_list("systems", [], "Models to run, of the profile's; by
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds, in the profile's place.")
 _OUTPUT = flags.DEFINE_string("output", None, "A folder; by default results/PROFILE.")
 _WORKERS = flags.DEFINE_integer(
-    "workers", None, "Programs at once; by default a core each, or one on a GPU.", lower_bound=1
+    "workers", None, "Programs at once; by default one a core, or one a GPU.", lower_bound=1
 )
-
-
-def _num_workers() -> int:
-    """One program for each core; on a GPU, whose device nodes are there, one in all."""
-    if _WORKERS.value:
-        return _WORKERS.value
-    if Path("/dev/nvidia0").exists():
-        return 1
-    return program.num_cores()
 
 
 def _seeds(profile: Profile) -> tuple[int, ...]:
@@ -82,17 +72,19 @@ def _reproduce(
         program.require_choice(system, sorted(systems), "system")
     arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
     predictors = {
-        size: _predictor(output, dataset, profile, size) for size in map(_image_size, arms)
+        size: chains.of_predictor(output, dataset, profile, size)
+        for size in map(chains.image_size, arms)
     }
     # Seed by seed, so that every arm has a result as early as possible.
-    chains = [_chain(output, dataset, profile, arm, seed) for seed in seeds for arm in arms]
-    jobs.run_chains([*predictors.values(), *chains], _num_workers(), "training")
+    pairs = list(itertools.product(seeds, arms))
+    trained = [chains.of_run(output, dataset, profile, arm, seed) for seed, arm in pairs]
+    _run([*predictors.values(), *trained], "training")
     tests = [
-        _purity(profile, chain, predictors[_image_size(arm)], seed)
-        for (seed, arm), chain in zip(itertools.product(seeds, arms), chains, strict=True)
+        chains.of_purity_test(profile, chain, predictors[chains.image_size(arm)], seed)
+        for (seed, arm), chain in zip(pairs, trained, strict=True)
     ]
-    jobs.run_chains(tests, _num_workers(), "traversal purity")
-    runs = ",".join(str(chain.run.path) for chain in chains)
+    _run(tests, "traversal purity")
+    runs = ",".join(str(chain.run.path) for chain in trained)
     judge = jobs.Step(
         ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
         output / "verdict.csv",
@@ -114,101 +106,15 @@ def _reproduce(
     return output
 
 
-def _image_size(arm: Arm) -> int:
-    """Of the images that an arm's models see; 0 is the data set's own."""
-    return recipes.find(arm.model, arm.recipe).image_size
-
-
-def _predictor(output: Path, dataset: str, profile: Profile, image_size: int) -> jobs.Chain:
-    """Trains what reads factors from images of a size."""
-    run = RunDirectory(output / "predictors" / (str(image_size) if image_size else "full_size"))
-    num_steps = recipes.find("factor_predictor", profile.predictor).num_steps
-    train = jobs.Step(
-        (
-            "reproduce.train",
-            "--model=factor_predictor",
-            f"--dataset={dataset}",
-            f"--recipe={profile.predictor}",
-            f"--set=image_size={image_size}",
-            f"--run_dir={run.path}",
-        ),
-        run.checkpoint_dir / f"step_{num_steps:08d}.npz",
-    )
-    return jobs.Chain(run, num_steps, (train,))
-
-
-def _purity(profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int) -> jobs.Chain:
-    """Tests a trained run's decoder, once there is a predictor."""
-    test = jobs.Step(
-        (
-            "reproduce.purity_test",
-            f"--run_dir={chain.run.path}",
-            f"--predictor_dir={predictor.run.path}",
-            f"--num_bases={profile.num_purity_bases}",
-            f"--num_linear_bases={profile.num_bases}",
-            f"--num_directions={profile.num_purity_bases}",
-            f"--num_images={profile.num_purity_images}",
-            f"--seed={seed}",
-        ),
-        chain.run.purity_file,
-        (chain.run.representation_file, predictor.steps[-1].target),
-    )
-    return jobs.Chain(chain.run, chain.num_steps, (test,))
-
-
-def _chain(output: Path, dataset: str, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
-    """Train, represent, test, traverse: one seed of one arm."""
-    run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
-    recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
-    weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"
-    here = f"--run_dir={run.path}"
-    train = jobs.Step(
-        (
-            "reproduce.train",
-            f"--model={arm.model}",
-            f"--dataset={dataset}",
-            f"--recipe={arm.recipe}",
-            f"--seed={seed}",
-            here,
-            *(f"--set={key}={value}" for key, value in arm.changes.items()),
-        ),
-        weights,
-    )
-    represent = jobs.Step(
-        ("reproduce.represent", here, f"--num_points={profile.num_points}"),
-        run.representation_file,
-        (weights,),
-    )
-    test = jobs.Step(
-        (
-            "reproduce.basis_test",
-            f"--representation={run.representation_file}",
-            f"--num_bases={profile.num_bases}",
-            f"--seed={seed}",
-            "--skip_inactive",
-            f"--output={run.basis_test_file}",
-        ),
-        run.basis_test_file,
-        (run.representation_file,),
-    )
-    traverse = jobs.Step(
-        ("reproduce.traverse", here, f"--seed={seed}"),
-        run.path / "traversals.csv",
-        (run.representation_file,),
-    )
-    steps = [train, represent, test, traverse]
-    if arm.turned_factors:
-        turned = dataclasses.replace(
-            test,
-            arguments=(
-                *test.arguments[:-1],
-                f"--turned_factors={','.join(arm.turned_factors)}",
-                f"--output={run.turned_test_file}",
-            ),
-            target=run.turned_test_file,
+def _run(planned: list[jobs.Chain], what: str) -> None:
+    """Runs chains on this machine; raises RunError if some failed, after all others are done."""
+    with LocalExecutor(_WORKERS.value) as executor:
+        failures = jobs.run_chains(planned, executor, what)
+    if failures:
+        named = "; ".join(
+            f"{failure.where} on {chain.run.path} ({failure.status})" for chain, failure in failures
         )
-        steps.append(turned)
-    return jobs.Chain(run, recipe.num_steps, tuple(steps))
+        raise program.RunError(f"failed: {named}; see log.txt there, then run this again")
 
 
 def _print_sentences(output: Path) -> None:

@@ -40,6 +40,7 @@ class Profile:
         num_purity_images: Real images from which traversals start.
         predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
+        data_flags: Of `reproduce.train`, by data set, where its name alone does not say what it is.
     """
 
     arms: Mapping[str, tuple[Arm, ...]]
@@ -50,6 +51,11 @@ class Profile:
     num_purity_images: int
     predictor: str
     summary: str
+    data_flags: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def flags_of(self, dataset: str) -> tuple[str, ...]:
+        """The flags by which `reproduce.train` loads a data set."""
+        return self.data_flags.get(dataset, (f"--dataset={dataset}",))
 
 
 def _pair(recipe: str, name: str = "beta_vae", **changes: str) -> tuple[Arm, ...]:
