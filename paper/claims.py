@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from paper.sources import Results
-from paper.words import listing
+from paper.words import listing, markup
 from reproduce import ledger
 
 FILE = Path(__file__).parent / "claims.toml"
@@ -124,12 +124,8 @@ def contradicted(results: Results) -> str:
     against = [one for one in judge(results) if one.verdict == ledger.CONTRADICTED]
     if not against:
         return "No claim is contradicted."
-    said = [f"“{_plain(one.claim.says)}” ({one.claim.setting.split(';')[0]})" for one in against]
+    said = [
+        f"“{markup(one.claim.says.rstrip('.'))}” ({markup(one.claim.setting.split(';')[0])})"
+        for one in against
+    ]
     return f"Contradicted: {'; '.join(said)}."
-
-
-def _plain(text: str) -> str:
-    """A quotation without its last full stop, safe in Typst's markup."""
-    for mark in "\\#$*_`<>@[]":
-        text = text.replace(mark, f"\\{mark}")
-    return text.rstrip(".")

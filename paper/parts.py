@@ -16,20 +16,20 @@ import typst
 from matplotlib.figure import Figure
 
 from data.files import atomic_write, write_text
-from paper import claims, pictures, plots
+from paper import claims, mechanisms, pictures, plots
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
 from paper.sources import FACES, LONG, QUICK, MissingError, Results
 
 TEXT = Path(__file__).parent / "paper.typ"
 _DPI = 300
-MECHANISMS = ("rolinek_table", "rolinek_toy", "zietlow", "bau_geodesic", "szegedy", "likelihood")
 
 
 def figures() -> dict[str, Callable[[Results], Figure]]:
     """Every figure by its file's name."""
     found: dict[str, Callable[[Results], Figure]] = {
-        "operating-characteristics": plots.operating_characteristics
+        "operating-characteristics": plots.operating_characteristics,
+        "mechanisms": mechanisms.panels,
     }
     for profile in (QUICK, FACES):
         for make in (
@@ -56,8 +56,8 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
         found[f"settings-{profile}"] = partial(made_tables.settings, profile=profile)
         found[f"picking-{profile}"] = partial(made_tables.picking, profile=profile)
-    for file in MECHANISMS:
-        found[file.replace("_", "-")] = partial(made_tables.mechanism, file=f"{file}.csv")
+    for file in mechanisms.FILES:
+        found[file.replace("_", "-")] = partial(mechanisms.table, file=file)
     return found
 
 

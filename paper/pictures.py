@@ -20,7 +20,7 @@ def traversals(results: Results, profile: str) -> Figure:
     """Strips along learned and random axes at equal energy, of each system's first seed."""
     with plt.rc_context(STYLE):
         figure = plt.figure(figsize=(PAGE, 2.6))
-        blocks = np.ravel(figure.subfigures(2, 2, wspace=0.03, hspace=0.02))
+        blocks = figure.subfigures(2, 2, squeeze=False, wspace=0.03, hspace=0.02).flat
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]
             _strips(block, run, name(arm))
@@ -49,7 +49,7 @@ def leakage(results: Results, profile: str) -> Figure:
     """What else changes along an axis: learned, what the data imply, random; first seeds."""
     with plt.rc_context(STYLE):
         figure = plt.figure(figsize=(PAGE, 3.0))
-        blocks = np.ravel(figure.subfigures(2, 2, wspace=0.02, hspace=0.03))
+        blocks = figure.subfigures(2, 2, squeeze=False, wspace=0.02, hspace=0.03).flat
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]
             _heat_maps(block, run, name(arm))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from paper.sources import POSTERIORS, SYSTEMS, Results, Run, name
 from paper.words import p_value, signed
@@ -56,7 +57,13 @@ def headline(results: Results, profile: str) -> Figure:
                 _headline_panel(axis, results, profile, arm, metric)
             row[0].set_ylabel("random bases")
         for axis, arm in zip(axes[0], SYSTEMS, strict=True):
-            axis.set_title(name(arm), loc="left")
+            axis.annotate(
+                *(name(arm), (0, 1)),
+                xytext=(0, 12),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                weight="bold",
+            )
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(handles))
     return figure
@@ -71,7 +78,7 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
     learned = [_value(test, "haar", "observed") for test in tests]
     bins = 50 if len(null) > 1000 else 20
     axis.hist(null, bins, color=RANDOM, label="random bases, mean over seeds")
-    top = 1.25 * axis.get_ylim()[1]  # with room for a note
+    top = axis.get_ylim()[1]
     axis.axvline(
         verdict["haar_observed"], color=LEARNED, linewidth=1.6, label="learned basis, mean"
     )
@@ -89,7 +96,7 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
         if not np.isnan(values).any():
             axis.plot(np.mean(values), 0.06 * top, marker, color=REFERENCE, label=label)
     note = f"p {p_value(verdict['haar_p'])}, z = {signed(verdict['haar_z'])}"
-    axis.text(1, 1, note, transform=axis.transAxes, ha="right", va="top")
+    axis.set_title(note, loc="left", weight="normal")
     if metric == "mig":
         axis.set_xlim(left=0)
     axis.set_ylim(0, top)
@@ -154,7 +161,7 @@ def cherry_picking(results: Results, profile: str) -> Figure:
                 axis.fill_between(k, mean - sd, mean + sd, color=RANDOM, alpha=0.3, linewidth=0)
                 axis.plot(k, mean, line, color=RANDOM)
                 axis.plot(k, learned, line, color=LEARNED, marker="o", label=f"seed {run.seed}")
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         _finish(figure, axes)
         _label(figure, "k, how many of the best axes are shown", "mean gap of the best k")
     return figure
@@ -203,7 +210,7 @@ def posteriors(results: Results, profile: str) -> Figure:
         right.tick_params(axis="y", length=0)
         left.set_ylim(place - 0.4, -0.5)
         left.set_xlim(left=0)
-        left.set_xlabel("MIG; grey: random bases, ±2 SD")
+        left.set_xlabel("MIG (grey: random bases)")
         right.set_xlabel("z; bar: mean of seeds")
     return figure
 

@@ -12,18 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper import claims
+from paper import claims, diagnostics, mechanisms
 from paper.plots import METRICS
-from paper.sources import FACES, LONG, POSTERIORS, QUICK, SYSTEMS, Results
-from paper.words import count, decimal, listing, p_value, signed
+from paper.sources import FACES, LONG, POSTERIORS, PROSE, QUICK, SYSTEMS, Results
+from paper.words import count, decimal, listing, p_value, plain, signed
 
 PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
-_PROSE = {
-    "beta_vae/diagonal": "the diagonal β-VAE",
-    "beta_vae/full_covariance": "the full-covariance β-VAE",
-    "infogan": "InfoGAN's codes",
-    "glow": "Glow's channels",
-}
 _DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
 
 
@@ -78,10 +72,11 @@ def decimal_p(value: float) -> str:
 
 def holm(results: Results, profile: str) -> str:
     """The primary hypotheses after Holm's correction."""
-    kept, lost = [], []
+    kept: list[tuple[str, float]] = []
+    lost: list[tuple[str, float]] = []
     for arm in SYSTEMS:
         row = results.verdict(profile, arm, PRIMARY[arm])
-        (kept if row["holm_p"] <= 0.05 else lost).append((_PROSE[arm], row["holm_p"]))
+        (kept if row["holm_p"] <= 0.05 else lost).append((PROSE[arm], row["holm_p"]))
     row = results.contrast(profile, "mig")
     (kept if row["holm_p"] <= 0.05 else lost).append(("the contrast", row["holm_p"]))
     parts = []
@@ -94,8 +89,8 @@ def holm(results: Results, profile: str) -> str:
 def answer(results: Results, profile: str) -> str:
     """Which systems' axes are told apart from random ones by their primary metric, and not."""
     special = {arm: bool(results.verdict(profile, arm, PRIMARY[arm])["special"]) for arm in SYSTEMS}
-    told = [_PROSE[arm] for arm in SYSTEMS if special[arm]]
-    not_told = [_PROSE[arm] for arm in SYSTEMS if not special[arm]]
+    told = [PROSE[arm] for arm in SYSTEMS if special[arm]]
+    not_told = [PROSE[arm] for arm in SYSTEMS if not special[arm]]
     if not told:
         return f"On {_DATA[profile]}, no system's axes are told apart from random ones."
     if not not_told:
@@ -156,12 +151,8 @@ def dose(results: Results, profile: str) -> str:
         rows = run.test("mig")
         for _, row in rows[rows["family"] == "geodesic"].iterrows():
             means.setdefault(float(row["t"]), []).append(float(row["null_mean"]))
-    steps = [f"{decimal(float(np.mean(v)))} at _t_~=~{_time(t)}" for t, v in sorted(means.items())]
+    steps = [f"{decimal(float(np.mean(v)))} at _t_~=~{plain(t)}" for t, v in sorted(means.items())]
     return f"With the diagonal posterior, mean MIG is {listing(steps)}."
-
-
-def _time(t: float) -> str:
-    return f"{t:g}".removeprefix("0") or "0"
 
 
 def ceiling(results: Results, profile: str) -> str:
@@ -175,7 +166,7 @@ def ceiling(results: Results, profile: str) -> str:
             if not rows.empty:
                 shares.append(float(rows["rho"].iloc[0]))
         if shares:
-            parts.append(f"{_PROSE[arm]} {', '.join(decimal(s, 2) for s in shares)}")
+            parts.append(f"{PROSE[arm]} {', '.join(decimal(s, 2) for s in shares)}")
     return (
         "On the way from the mean random basis (0) to the best rotation that labels find (1), the "
         f"learned bases stand, seed by seed, at: {'; '.join(parts)}."
@@ -201,85 +192,15 @@ def leak(results: Results, profile: str) -> str:
     return f"In the diagonal VAE of seed {run.seed}, {'; '.join(parts)}."
 
 
-def drift(results: Results, profile: str) -> str:
-    """The control: how far signed permutations move a score."""
-    largest = 0.0
-    for arm in SYSTEMS:
-        for run in results.runs(profile, arm):
-            rows = run.test("mig")
-            rows = rows[rows["family"] == "signed_permutation"]
-            for column in ("null_mean", "null_max"):
-                if column in rows:
-                    largest = max(largest, float((rows[column] - rows["observed"]).abs().max()))
-    shown = decimal(largest) if largest >= 0.0005 else "less than .0005"
-    return f"Signed permutations, which may change nothing, moved MIG by {shown} at most."
-
-
-def reached(results: Results, profile: str) -> str:
-    """What the trainings reached, by their own last logged terms."""
-    parts = []
-    for arm in SYSTEMS:
-        terms = _TERMS[arm.partition("/")[0]]
-        runs = results.runs(profile, arm)
-        ends = [run.table("training.csv", ["step", *terms]).iloc[-1] for run in runs]
-        means = [
-            text.format(_rough(np.mean([end[t] for end in ends]))) for t, text in terms.items()
-        ]
-        parts.append(f"{_PROSE[arm]}: {listing(means)}")
-    return f"Training ended, in the mean over seeds, at, for {'; '.join(parts)}."
-
-
-def _rough(value: float) -> str:
-    return decimal(value, 2) if abs(value) < 1 else f"{value:.1f}"
-
-
-_TERMS = {
-    "beta_vae": {"reconstruction": "reconstruction {} nats", "kl": "KL {} nats"},
-    "infogan": {"code_correlation": "correlation {} of codes with _Q_’s estimates"},
-    "glow": {"bits_per_dim": "{} bits per dimension"},
-}
-
-
-def calibration(results: Results) -> str:
-    """How often p is at most .05 where the null is true."""
-    table = results.table(
-        "calibration.csv", ["null", "family", "metric", "repetitions", "num_bases", "share_0.05"]
-    )
-    parts = []
-    for family in ("haar", "haar_active"):
-        shares = table.loc[table["family"] == family, "share_0.05"]
-        parts.append(
-            f"between {decimal(shares.min())} and {decimal(shares.max())} of the cases against "
-            f"{'all' if family == 'haar' else 'the active'} latents' random bases"
-        )
-    return (
-        f"Where the null hypothesis is true by construction ({table['metric'].nunique()} metrics, "
-        f"{table['repetitions'].min()} representations each), _p_ is at most .05 in "
-        f"{listing(parts)}."
-    )
-
-
-def power(results: Results) -> str:
-    """How far aligned latents may be turned and still be told apart in four of five cases."""
-    table = results.table("power.csv", ["t", "family", "metric", "level", "power", "repetitions"])
-    chosen = table[table["family"].eq("haar") & table["level"].eq(0.05)]
-    parts = []
-    for metric in ("mig", "dci_disentanglement", "sap", "modularity"):
-        rows = chosen[chosen["metric"] == metric]
-        enough = rows.loc[rows["power"] >= 0.8, "t"]
-        if not rows.empty:
-            reach = f"{enough.max():g}" if len(enough) else "none"
-            parts.append(f"{metric.upper() if len(metric) == 3 else metric.split('_')[0]} {reach}")
-    return f"The largest _t_ with a power of at least .8 at .05: {', '.join(parts)}."
-
-
 def _sentences() -> dict[str, Callable[[Results], str]]:
     found: dict[str, Callable[[Results], str]] = {
-        "calibration": calibration,
-        "power": power,
+        "calibration": diagnostics.calibration,
+        "power": diagnostics.power,
         "ledger": claims.counts,
         "contradicted": claims.contradicted,
     }
+    for file in mechanisms.FILES:
+        found[f"mechanisms/{file}"] = partial(mechanisms.found, file=file)
     profiles: Sequence[str] = (QUICK, FACES, LONG)
     general: dict[str, Any] = {
         "answer": answer,
@@ -290,8 +211,9 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "dose": dose,
         "ceiling": ceiling,
         "leak": leak,
-        "drift": drift,
-        "reached": reached,
+        "drift": diagnostics.drift,
+        "floors": diagnostics.floors,
+        "reached": diagnostics.reached,
     }
     for profile in profiles:
         for key, function in general.items():

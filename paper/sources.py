@@ -26,7 +26,13 @@ ARMS = {  # in the order in which they are shown
     "untrained": "untrained encoder",
     "infogan/gaussian": "InfoGAN, Gaussian codes",
 }
-SYSTEMS = tuple(ARMS)[:4]
+PROSE = {  # the systems within a sentence
+    "beta_vae/diagonal": "the diagonal β-VAE",
+    "beta_vae/full_covariance": "the full-covariance β-VAE",
+    "infogan": "InfoGAN's codes",
+    "glow": "Glow's channels",
+}
+SYSTEMS = tuple(PROSE)
 POSTERIORS = SYSTEMS[:2]
 TURNED = ", factors turned"
 
@@ -174,7 +180,7 @@ class Run:
     def test(self, metric: str) -> pd.DataFrame:
         """The rows of a metric in the basis test, or in the test of traversals; as `table`."""
         purity = metric.startswith("traversal_purity")
-        columns = ["family", "metric", "observed", "null_mean", "null_sd", "z", "p_value", "t"]
+        columns = ["family", "metric", "observed", "null_mean", "null_sd", "z", "num_bases", "t"]
         frame = self.table("traversal_purity.csv" if purity else "basis_test.csv", columns)
         return frame[frame["metric"] == metric]
 

@@ -137,9 +137,3 @@ def calibration(results: Results) -> pd.DataFrame:
             row[f"≤ {level.removeprefix('share_0')}"] = f"{decimal(low)}–{decimal(high)}"
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def mechanism(results: Results, file: str) -> pd.DataFrame:
-    """A small experiment's own table, its numbers to three digits."""
-    frame = results.table(f"mechanisms/{file}", [])
-    return frame.map(lambda cell: f"{cell:.3g}" if isinstance(cell, float) else str(cell))

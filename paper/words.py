@@ -15,6 +15,12 @@ def decimal(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """A number with as many decimals as it needs: .25, 0, 1."""
+    text = f"{value:g}"
+    return text.removeprefix("0") or "0"
+
+
 def p_value(p: float) -> str:
     """A p-value with its relation: = .0001, = .33, = 1."""
     text = f"{p:.2g}" if p >= 1e-4 else f"{p:.0e}"
@@ -41,3 +47,10 @@ def listing(items: Sequence[str]) -> str:
 def thousands(number: float) -> str:
     """400,000."""
     return f"{number:,.0f}"
+
+
+def markup(text: str) -> str:
+    """Any text as Typst's markup that shows it as it is."""
+    for mark in "\\#$*_`<>@[]~":
+        text = text.replace(mark, f"\\{mark}")
+    return text

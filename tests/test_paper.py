@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
 
 from data.files import InputError
-from paper import claims, collection, parts, thin
+from paper import claims, collection, mechanisms, parts, thin
 from paper.sources import CONTROLS, FACES, LONG, QUICK, SYSTEMS, Results
-from paper.words import count, decimal, listing, p_value, signed
+from paper.words import count, decimal, listing, markup, p_value, plain, signed
+from reproduce.mechanisms import results as mechanism_results
 
 SEEDS = (3, 12)
 LEDGER = """
@@ -65,6 +68,7 @@ def _test_rows(rng: np.random.Generator, metric: str, families: tuple[str, ...])
             "null_max": 0.2,
             "z": rng.normal(),
             "p_value": 0.2,
+            "num_bases": 300 if metric == "mig" else 99,
             "t": t,
             "rho": 0.5 if family == "supervised" else None,
         }
@@ -178,6 +182,20 @@ def _write_profile(folder: Path, arms: tuple[str, ...]) -> None:
     pd.DataFrame(contrasts).to_csv(folder / "contrast.csv", index=False)
 
 
+def _mechanism(name: str) -> pd.DataFrame:
+    """A table of reproduce.mechanisms, as its own helpers make it."""
+    measure, arms = {
+        "rolinek_toy": ("angle_to_factors", ["diagonal, ratio 1.0", "diagonal, ratio 1.5"]),
+        "bau_geodesic": ("unique_detectors", ["classifier, t = 0.0", "classifier, t = 1.0"]),
+    }.get(name, ("distance_to_orthogonality", ["beta_vae", "vae"]))
+    rows = []
+    for value, arm in zip((0.5, 1.5), arms, strict=True):
+        published = mechanism_results.Published(1.0, 0.25)
+        rows += mechanism_results.measured(arm, measure, {1: value, 2: value + 0.2}, published)
+    rows.append(mechanism_results.summary("all", "one", False, "It is 1.0 +- .1, not [2]."))
+    return mechanism_results.table(name, rows)
+
+
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory) -> Path:
     """A folder of full results that leaves nothing of the paper out."""
@@ -203,8 +221,8 @@ def everything(tmp_path_factory) -> Path:
         for family in ("haar", "haar_active")
     ).to_csv(root / "power.csv", index=False)
     (root / "mechanisms").mkdir()
-    for name in parts.MECHANISMS:
-        (root / "mechanisms" / f"{name}.csv").write_text("model,score\nVAE,0.21\nAE,0.0912\n")
+    for name in mechanisms.FILES:
+        _mechanism(name).to_csv(root / "mechanisms" / f"{name}.csv", index=False)
     return root
 
 
@@ -217,43 +235,67 @@ def results(everything, tmp_path, monkeypatch) -> Path:
     return Path(shutil.copytree(everything, tmp_path / "results"))
 
 
-def made(root: Path) -> tuple[dict[str, object], dict[str, str]]:
-    """All parts of the paper by kind and name: what was made, and why others were not."""
-    done: dict[str, object] = {}
-    missing: dict[str, str] = {}
-    for kind, named in (
-        ("figure", parts.figures()),
-        ("table", parts.tables()),
-        ("sentence", parts.sentences()),
-    ):
-        found: dict[str, object] = {}
-        why = parts.make(named, Results(root), found.__setitem__)
-        missing |= {f"{kind} {name}": line for name, line in why.items()}
-        for name, part in found.items():
-            done[f"{kind} {name}"] = part.to_csv() if kind == "table" else part
-            if kind == "figure":
-                import matplotlib.pyplot as plt
+KINDS = {"figure": parts.figures, "table": parts.tables, "sentence": parts.sentences}
 
-                plt.close(part)
-                done[f"{kind} {name}"] = None
+
+def made(
+    root: Path, kinds: tuple[str, ...] = ("table", "sentence")
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Parts of the paper by kind and name: what was made, and why others were not."""
+    done: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for kind in kinds:
+
+        def keep(name: str, part: Any, kind: str = kind) -> None:
+            done[f"{kind} {name}"] = part.to_csv() if kind == "table" else str(part)
+            plt.close("all")
+
+        why = parts.make(KINDS[kind](), Results(root), keep)
+        missing |= {f"{kind} {name}": line for name, line in why.items()}
     return done, missing
 
 
-def test_everything_is_made_of_complete_results(results):
-    done, missing = made(results)
+@pytest.fixture(scope="module")
+def complete(everything, tmp_path_factory):
+    """Everything that is made of complete results, and which files each part read."""
+    ledger = tmp_path_factory.mktemp("ledger") / "claims.toml"
+    ledger.write_text(LEDGER)
+    find, done, missing = Results.find, {}, {}
+    read: dict[str, set[str]] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "FILE", ledger)
+        for kind, named in KINDS.items():
+            for name, part in named().items():
+
+                def note(self: Results, file: str, label: str = f"{kind} {name}") -> Path:
+                    read.setdefault(file, set()).add(label)
+                    return find(self, file)
+
+                patch.setattr(Results, "find", note)
+                why = parts.make({name: part}, Results(everything), done.__setitem__)
+                missing |= why
+                plt.close("all")
+    return done, missing, read
+
+
+def test_everything_is_made_of_complete_results(complete):
+    done, missing, _ = complete
     assert missing == {}
-    assert done["sentence quick/contrast/mig"] == (
+    assert done["quick/contrast/mig"] == (
         "By MIG, the mean effect is _z_~=~4.6 over two diagonal seeds and −0.2 over two "
         "full-covariance ones; the one-sided permutation test over seeds gives _p_~=~.2, where the "
         "smallest possible is .17."
     )
-    assert done["sentence quick/glow/mig"].endswith(
+    assert done["quick/glow/mig"].endswith(
         "not told apart from random axes. It would have taken .145 and .156."
     )
-    assert "Taken alone, one of the two seeds" in done["sentence quick/beta_vae/diagonal/mig"]
-    assert "the largest" in done["sentence power"].lower()
-    assert "MIG .15" in done["sentence power"]
-    assert "one is not reproduced and one is not yet run" in done["sentence ledger"]
+    assert "Taken alone, one of the two seeds" in done["quick/beta_vae/diagonal/mig"]
+    assert done["power"].endswith("MIG .15.")
+    assert "1 are not reproduced and 1 are not yet run" in done["ledger"]
+    assert "in 300 random bases" in done["quick/floors"]
+    assert "be below .0033 and .01." in done["quick/floors"]
+    assert done["mechanisms/zietlow"] == "It is 1.0 ± .1, not \\[2\\]. _(Not as published.)_"
+    assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +306,6 @@ def test_everything_is_made_of_complete_results(results):
             {"figure cherry-picking-quick", "table picking-quick"},
         ),
         ("quick/runs/infogan-seed3/traversals.npz", {"figure traversals-quick"}),
-        ("quick/runs/infogan-seed12/traversals.npz", set()),
         ("quick/runs/glow-seed3/random_leakage.csv", {"figure leakage-quick"}),
         ("quick/runs/glow-seed3/purity_null.npz", {"figure headline-quick"}),
         ("quick/runs/glow-seed3/training.csv", {"sentence quick/reached"}),
@@ -273,14 +314,23 @@ def test_everything_is_made_of_complete_results(results):
         ("quick-faces/contrast.csv", {"sentence quick-faces/contrast/mig"}),
         ("power.csv", {"figure operating-characteristics", "sentence power"}),
         ("controls/verdict.csv", {"table controls"}),
-        ("mechanisms/zietlow.csv", {"table zietlow"}),
+        ("mechanisms/zietlow.csv", {"sentence mechanisms/zietlow", "table zietlow"}),
     ],
 )
-def test_a_missing_file_leaves_out_exactly_what_needs_it(results, file, dependants):
-    (results / file).unlink()
-    _, missing = made(results)
-    assert set(missing) == dependants
-    assert set(missing.values()) <= {f"not available: results/{file} is missing"}
+def test_a_part_reads_only_what_it_needs(complete, file, dependants):
+    _, _, read = complete
+    assert read[file] == dependants
+
+
+def test_missing_files_leave_out_exactly_what_needs_them(complete, results):
+    _, _, read = complete
+    files = ("quick/runs/glow-seed12/cherry_picking.csv", "power.csv", "long/contrast.csv")
+    for file in files:
+        (results / file).unlink()
+    _, missing = made(results, tuple(KINDS))
+    assert missing == {
+        part: f"not available: results/{file} is missing" for file in files for part in read[file]
+    }
 
 
 def test_a_missing_file_changes_no_other_sentence(results):
@@ -297,16 +347,23 @@ def test_a_missing_file_changes_no_other_sentence(results):
     "file",
     [
         "quick/verdict.csv",
-        "quick/runs/glow-seed3/null.npz",
         "quick/runs/glow-seed3/config.json",
         "quick/runs/beta_vae-diagonal-seed3/basis_test.csv",
     ],
 )
 def test_a_damaged_file_is_named(results, file):
     path = results / file
-    path.write_bytes(path.read_bytes()[: 40 if path.suffix != ".npz" else 400])
+    path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError, match=re.escape(str(path))):
         made(results)
+
+
+def test_damaged_draws_are_named(results):
+    path = results / QUICK / "runs/glow-seed3/null.npz"
+    path.write_bytes(path.read_bytes()[:400])
+    run = Results(results).runs(QUICK, "glow")[0]
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        run.null("mig")
 
 
 def test_collected_results_make_the_same_figures(results, tmp_path):
@@ -381,6 +438,8 @@ def test_words():
     assert listing(["a", "b", "c"]) == "a, b and c"
     assert count(3) == "three"
     assert count(12) == "12"
+    assert [plain(t) for t in (0.0, 0.25, 1.0)] == ["0", ".25", "1"]
+    assert markup("a_b [c] $") == r"a\_b \[c\] \$"
 
 
 BUILD = """
@@ -422,7 +481,10 @@ def test_builds_without_tensorflow_to_the_same_bytes(results, tmp_path):
     for name in names:
         assert (outputs[0] / name).read_bytes() == (outputs[1] / name).read_bytes(), name
     assert (outputs[0] / "paper.pdf").read_bytes().startswith(b"%PDF")
-    assert r"AE & 0.0912 \\" in (outputs[0] / "tables/zietlow.tex").read_text()
+    assert (
+        r"β-VAE & distance to orthogonality & 0.6 ± 0.14 & 2 & 1 ± 0.25 \\"
+        in (outputs[0] / "tables/zietlow.tex").read_text()
+    )
 
 
 def test_a_wrong_folder_is_one_line_and_status_2(tmp_path):

@@ -1,0 +1,95 @@
+"""Sentences about how trainings ended, and how the test itself does."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paper.plots import METRICS
+from paper.sources import PROSE, SYSTEMS, Results
+from paper.words import decimal, listing, p_value, plain, thousands
+
+
+def drift(results: Results, profile: str) -> str:
+    """The control: how far signed permutations move a score."""
+    largest = 0.0
+    for arm in SYSTEMS:
+        for run in results.runs(profile, arm):
+            rows = run.test("mig")
+            rows = rows[rows["family"] == "signed_permutation"]
+            for column in ("null_mean", "null_max"):
+                if column in rows:
+                    largest = max(largest, float((rows[column] - rows["observed"]).abs().max()))
+    shown = decimal(largest) if largest >= 0.0005 else "less than .0005"
+    return f"Signed permutations, which may change nothing, moved MIG by {shown} at most."
+
+
+def floors(results: Results, profile: str) -> str:
+    """How many random bases each measure is computed in, and the smallest p that they allow."""
+    numbers = []
+    for metric in METRICS:
+        test = results.runs(profile, SYSTEMS[0])[0].test(metric)
+        numbers.append(int(test.loc[test["family"] == "haar", "num_bases"].iloc[0]))
+    least = [p_value(1 / (n + 1)).removeprefix("= ") for n in numbers]
+    return (
+        f"MIG is computed in {thousands(numbers[0])} random bases of each family and seed, and "
+        f"traversal purity, for which images are decoded, in {thousands(numbers[1])}; their _p_ "
+        f"cannot be below {least[0]} and {least[1]}."
+    )
+
+
+def reached(results: Results, profile: str) -> str:
+    """What the trainings reached, by their own last logged terms."""
+    parts = []
+    for arm in SYSTEMS:
+        terms = _TERMS[arm.partition("/")[0]]
+        runs = results.runs(profile, arm)
+        ends = [run.table("training.csv", ["step", *terms]).iloc[-1] for run in runs]
+        means = [
+            text.format(_rough(np.mean([end[t] for end in ends]))) for t, text in terms.items()
+        ]
+        parts.append(f"{PROSE[arm]} {listing(means)}")
+    return f"At the end of training, in means over seeds: {'; '.join(parts)}."
+
+
+def _rough(value: float) -> str:
+    return decimal(value, 2) if abs(value) < 1 else f"{value:.1f}"
+
+
+_TERMS = {
+    "beta_vae": {"reconstruction": "reconstruction {} nats", "kl": "KL {} nats"},
+    "infogan": {"code_correlation": "correlation {} of codes with _Q_’s estimates"},
+    "glow": {"bits_per_dim": "{} bits per dimension"},
+}
+
+
+def calibration(results: Results) -> str:
+    """How often p is at most .05 where the null is true."""
+    table = results.table(
+        "calibration.csv", ["null", "family", "metric", "repetitions", "num_bases", "share_0.05"]
+    )
+    parts = []
+    for family in ("haar", "haar_active"):
+        shares = table.loc[table["family"] == family, "share_0.05"]
+        parts.append(
+            f"between {decimal(shares.min())} and {decimal(shares.max())} of the cases against "
+            f"{'all' if family == 'haar' else 'the active'} latents' random bases"
+        )
+    return (
+        f"Where the null hypothesis is true by construction ({table['metric'].nunique()} metrics, "
+        f"{table['repetitions'].min()} representations each), _p_ is at most .05 in "
+        f"{listing(parts)}."
+    )
+
+
+def power(results: Results) -> str:
+    """How far aligned latents may be turned and still be told apart in four of five cases."""
+    table = results.table("power.csv", ["t", "family", "metric", "level", "power", "repetitions"])
+    chosen = table[table["family"].eq("haar") & table["level"].eq(0.05)]
+    parts = []
+    for metric in ("mig", "dci_disentanglement", "sap", "modularity"):
+        rows = chosen[chosen["metric"] == metric]
+        enough = rows.loc[rows["power"] >= 0.8, "t"]
+        if not rows.empty:
+            reach = plain(enough.max()) if len(enough) else "none"
+            parts.append(f"{metric.upper() if len(metric) == 3 else metric.split('_')[0]} {reach}")
+    return f"The largest _t_ with a power of at least .8 at .05: {', '.join(parts)}."
