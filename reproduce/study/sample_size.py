@@ -1,0 +1,70 @@
+"""How many trials, raters and items it takes: the power calculation of the study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import scipy.stats
+
+from reproduce.study import mixed_model, simulated_raters
+
+ALPHA = 0.05
+POWER = 0.9
+
+
+def independent_trials(preference: float, alpha: float = ALPHA, power: float = POWER) -> int:
+    """Trials for a two-sided test that a share is one half, were all trials independent.
+
+    The normal approximation of the one-sample test of a proportion (Fleiss, Levin & Paik 2003,
+    eq. 2.8) without continuity correction: a floor, for answers of one rater, or to one pair, go
+    together.
+
+    Args:
+        preference: The share of choices of the learned axis to be detected; not .5.
+        alpha: The level.
+        power: The power.
+    """
+    z_alpha, z_power = scipy.stats.norm.ppf([1 - alpha / 2, power])
+    spread = z_alpha * 0.5 + z_power * math.sqrt(preference * (1 - preference))
+    return math.ceil((spread / (preference - 0.5)) ** 2)
+
+
+def mixed_power(
+    truth: simulated_raters.Truth,
+    shape: tuple[int, int, int],
+    repetitions: int,
+    seed: int,
+    progress: Callable[[int], object] = lambda done: None,
+) -> float:
+    """How often the mixed model's test rejects at `ALPHA`, by simulation.
+
+    Args:
+        truth: What raters prefer, and how much raters and items vary.
+        shape: Raters, trials of each, items.
+        repetitions: Simulated studies.
+        seed: Each study has its own stream.
+        progress: Called with the number of studies done.
+    """
+    rejected = 0
+    for repetition in range(repetitions):
+        answers = simulated_raters.plain_study(
+            truth, *shape, np.random.default_rng([seed, repetition])
+        )
+        fitted = mixed_model.fit_preference(answers)
+        rejected += fitted.p_value(0) < ALPHA
+        progress(1)
+    return rejected / repetitions
+
+
+def smallest_detectable(standard_error: float, df: int, sd: float) -> float:
+    """The preference that a study of this precision detects with power `POWER`.
+
+    Args:
+        standard_error: Of the mean preference in logits.
+        df: Of its t distribution.
+        sd: Of raters and items together, in logits.
+    """
+    reach = scipy.stats.t.ppf(1 - ALPHA / 2, df) + scipy.stats.t.ppf(POWER, df)
+    return float(mixed_model.marginal(reach * standard_error, sd))

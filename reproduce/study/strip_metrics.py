@@ -1,0 +1,75 @@
+"""What metrics say of single strips, to be held against what people say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from data.dataset import Dataset
+from reproduce import purity, readings, representation, trained
+from reproduce.metrics.mig_sup import axis_gaps
+from reproduce.runs import RunDirectory
+from reproduce.scoring import BasisScorer
+
+# A higher value says: more like a change of one thing.
+TITLES = {
+    "purity": "traversal purity of the strip",
+    "mig_sup": "gap between the axis' best and second-best factor (MIG-sup)",
+    "step": "how little the axis is moved (no labels)",
+}
+
+
+def measure(
+    run: RunDirectory,
+    model: Any,
+    dataset: Dataset,
+    predictors: Sequence[RunDirectory],
+    starts: np.ndarray,
+    directions: np.ndarray,
+    energy: float,
+) -> dict[str, np.ndarray]:
+    """Metrics of strips, as far as there are the files that they need.
+
+    Args:
+        run: Whose.
+        model: Its model.
+        dataset: Its data set.
+        predictors: Runs of factor predictors; the one that reads such images is taken.
+        starts: float [n, D], where each strip starts.
+        directions: float [n, k], in the first stratum.
+        energy: The mean squared pixel change.
+
+    Returns:
+        By metric: float64 [n].
+    """
+    found = {}
+    axes = model.strata[0].embed(directions)
+    predictor = _predictor_of(run, predictors)
+    if predictor is not None:
+        network = trained.load_predictor(predictor)
+        layout = readings.describe(dataset.factor_names, network.settings, dataset.factors)
+        decode, predict = trained.decoder(model), trained.on_arrays(network.predict)
+        values = []
+        for start, axis in zip(starts, axes, strict=True):
+            scene = purity.Scene(decode, predict, layout, start[None], energy)
+            values.append(purity.purity_of_rows(purity.measure(scene, axis[None]).rows)[0])
+        found["purity"] = np.array(values)
+    if run.representation_file.exists():
+        encoded = representation.load(run.representation_file)
+        # Where the encoder reads what the decoder is moved along.
+        if encoded.latents.shape[1] == directions.shape[1]:
+            scorer = BasisScorer(encoded.points(), ["mig_sup"], seed=0)
+            information = scorer.information(directions.T[None])
+            found["mig_sup"] = axis_gaps(information, scorer.factor_entropies)[0]
+    return found
+
+
+def _predictor_of(run: RunDirectory, predictors: Sequence[RunDirectory]) -> RunDirectory | None:
+    own = run.read_config()
+    for predictor in predictors:
+        config = predictor.read_config()
+        if (config.fingerprint, config.image_shape) == (own.fingerprint, own.image_shape):
+            return predictor
+    return None
