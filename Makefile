@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls test lint benchmark calibration study-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms test lint benchmark calibration study-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -50,6 +50,9 @@ reproduce-glow: $(VENV)/.main  ## The same for Glow alone.
 
 controls: $(VENV)/.main  ## Controls: autoencoder, untrained, SGD, Gaussian codes, turned factors.
 	$(RUN) -m reproduce.main_job --profile=controls --output=results/controls
+
+mechanisms: $(VENV)/.main  ## Repeat the literature's experiments on why axes align, or do not.
+	$(RUN) -m reproduce.mechanism --profile=$(PROFILE)
 
 test: $(VENV)/.dev  ## Run every test.
 	$(RUN) -m pytest --numprocesses=auto --dist=loadfile
