@@ -1,6 +1,7 @@
 """Repeats the literature's own experiments on why axes align, or do not.
 
-A training that is done already is not done again: interrupted, the same command goes on.
+Trainings are shared by experiments, and what is done already is not done again: interrupted, the
+same command goes on.
 
 Examples:
     python -m reproduce.mechanism --output=results/mechanisms
@@ -14,13 +15,17 @@ import importlib
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from data.files import InputError
-from reproduce import program
+from data.files import InputError, write_text
+from reproduce import jobs, program
+from reproduce.executors import LocalExecutor
 from reproduce.mechanisms import EXPERIMENTS, SCALES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXPERIMENTS = flags.DEFINE_list(
     "experiments", list(EXPERIMENTS), f"Some of {', '.join(EXPERIMENTS)}; by default all."
@@ -42,7 +47,9 @@ def _seeds() -> tuple[int, ...]:
 
 
 def _reseeded(settings: Any, seeds: tuple[int, ...]) -> Any:
-    """An experiment's settings, and those within them, with other seeds."""
+    """An experiment's settings, and those within them, with other seeds, if there are any."""
+    if not seeds:
+        return settings
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
@@ -53,8 +60,22 @@ def _reseeded(settings: Any, seeds: tuple[int, ...]) -> Any:
     return dataclasses.replace(settings, **changes)
 
 
+def _train(name: str, chains: list[jobs.Chain]) -> list[str]:
+    """Trains what is not trained yet; returns what failed, and where."""
+    with LocalExecutor(_WORKERS.value) as executor:
+        failures = jobs.run_chains(chains, executor, name)
+    return [f"{failure.where} on {chain.run.path}" for chain, failure in failures]
+
+
+def _write(name: str, frame: pd.DataFrame, output: Path) -> None:
+    """Writes an experiment's table and prints its sentences."""
+    write_text(output / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
+    for row in frame[frame["arm"] == "summary"].itertuples():
+        print(f"[{'as published' if row.holds else 'not as published'}] {row.sentence}", flush=True)
+
+
 def main() -> None:
-    """Checks the flags, trains what is needed, measures, writes, prints."""
+    """Checks the flags; trains, measures and writes, one experiment after the other."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs are ended, too
     started = time.monotonic()
     profile = program.require_choice(_PROFILE.value, SCALES, "profile")
@@ -64,31 +85,16 @@ def main() -> None:
     default = "results/mechanisms" + ("" if profile == "quick" else f"-{profile}")
     output = Path(_OUTPUT.value or default)
 
-    from data.files import write_text
-    from reproduce import jobs
-    from reproduce.executors import LocalExecutor
-    from reproduce.mechanisms import results
-
-    modules = {
-        name: importlib.import_module(f"reproduce.mechanisms.{name}") for name in _EXPERIMENTS.value
-    }
-    settings = {name: module.PROFILES[profile] for name, module in modules.items()}
-    if seeds:
-        settings = {name: _reseeded(own, seeds) for name, own in settings.items()}
-    chains: dict[Path, jobs.Chain] = {}  # experiments share trainings
-    for name, module in modules.items():
-        for chain in module.chains(settings[name], output):
-            chains.setdefault(chain.run.path, chain)
-    with LocalExecutor(_WORKERS.value) as executor:
-        failures = jobs.run_chains(list(chains.values()), executor, "training")
+    failures = []
+    for name in _EXPERIMENTS.value:
+        module = importlib.import_module(f"reproduce.mechanisms.{name}")
+        settings = _reseeded(module.PROFILES[profile], seeds)
+        failed = _train(name, module.chains(settings, output))
+        failures += failed
+        if not failed:
+            _write(name, module.measure(settings, output), output)
     if failures:
-        named = "; ".join(f"{failure.where} on {chain.run.path}" for chain, failure in failures)
-        raise program.RunError(f"failed: {named}; see log.txt there, then run this again")
-    for name, module in modules.items():
-        frame = module.measure(settings[name], output)
-        write_text(output / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
-        for row in frame[frame["arm"] == results.SUMMARY].itertuples():
-            print(f"[{'as published' if row.holds else 'not as published'}] {row.sentence}")
+        raise program.RunError(f"failed: {'; '.join(failures)}; see log.txt there, then run again")
     minutes, rest = divmod(round(time.monotonic() - started), 60)
     print(f"Tables: {output}\nTime: {minutes} min {rest:02d} s")
 
