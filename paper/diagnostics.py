@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from paper.plots import METRICS
-from paper.sources import PROSE, SYSTEMS, Results
+from paper.sources import POSTERIORS, PROSE, SYSTEMS, Results
 from paper.words import decimal, listing, p_value, plain, thousands
+
+_LOCATELLO = (300_000, 64)  # steps, and images in each
 
 
 def drift(results: Results, profile: str) -> str:
@@ -47,8 +49,8 @@ def reached(results: Results, profile: str) -> str:
         means = [
             text.format(_rough(np.mean([end[t] for end in ends]))) for t, text in terms.items()
         ]
-        parts.append(f"{PROSE[arm]} {listing(means)}")
-    return f"At the end of training, in means over seeds: {'; '.join(parts)}."
+        parts.append(f"{PROSE[arm]} reached {listing(means)}")
+    return f"In means over seeds, {'; '.join(parts)}."
 
 
 def _rough(value: float) -> str:
@@ -56,10 +58,22 @@ def _rough(value: float) -> str:
 
 
 _TERMS = {
-    "beta_vae": {"reconstruction": "reconstruction {} nats", "kl": "KL {} nats"},
-    "infogan": {"code_correlation": "correlation {} of codes with _Q_’s estimates"},
+    "beta_vae": {"reconstruction": "a reconstruction loss of {} nats", "kl": "a KL term of {}"},
+    "infogan": {"code_correlation": "a correlation of {} between codes and _Q_’s estimates"},
     "glow": {"bits_per_dim": "{} bits per dimension"},
 }
+
+
+def scale(results: Results, profile: str) -> str:
+    """How long the VAEs were trained, beside the published ones of Locatello et al."""
+    recipe = results.runs(profile, POSTERIORS[0])[0].settings()["recipe"]
+    images = recipe["num_steps"] * recipe["batch_size"]
+    steps, batch_size = _LOCATELLO
+    share = 100 * images / (steps * batch_size)
+    return (
+        f"The VAEs saw {thousands(images)} images, {share:.2g}% of what those of Locatello et al. "
+        f"@locatello2019 saw ({thousands(steps)} batches of {batch_size})."
+    )
 
 
 def calibration(results: Results) -> str:

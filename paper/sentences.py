@@ -115,20 +115,21 @@ def mechanism(results: Results, profile: str) -> str:
 def conclusion(results: Results, profile: str) -> str:
     """What becomes of the answer on Cross Validated, by the primary metrics."""
     special = [bool(results.verdict(profile, a, PRIMARY[a])["special"]) for a in SYSTEMS]
+    start = "So the answer of 2019"
     if all(special):
         return (
-            "So it fails of every system tested here: the learned axes agree with the factors "
+            f"{start} fails of every system tested here: the learned axes agree with the factors "
             "better than a random linear transform of them does."
         )
     if not any(special):
         return (
-            "So it stands, up to the effects that this design could see: no learned axes were told "
-            "apart from a random linear transform of them."
+            f"{start} stands, up to the effects that this design could see: no learned axes were "
+            "told apart from a random linear transform of them."
         )
     return (
-        "So it is neither right nor wrong of generative models as such. It fails where a learned "
-        "basis agrees with the factors as random ones do not, and it stands, up to the effects "
-        "that this design could see, where none was told apart."
+        f"{start} is neither right nor wrong of generative models as such. It fails where a "
+        "learned basis agrees with the factors as random ones do not, and it stands, up to the "
+        "effects that this design could see, where none was told apart."
     )
 
 
@@ -214,6 +215,7 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "drift": diagnostics.drift,
         "floors": diagnostics.floors,
         "reached": diagnostics.reached,
+        "scale": diagnostics.scale,
     }
     for profile in profiles:
         for key, function in general.items():
