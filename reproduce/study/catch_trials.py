@@ -23,7 +23,8 @@ _ONE_CHANGE = (
     {"light_azimuth", "light_elevation"},
 )
 _NUM_AMPLITUDES = 8
-_MAX_ENERGY_RATIO = 1.25
+_MAX_ENERGY_RATIO = 1.25  # of the two strips
+_MAX_MISS = 2.0  # of either from the energy, where the renderer knows whole classes alone
 _SHARE_OF_EACH = (0.25, 0.75)  # of the pair's energy, that either of two factors makes alone
 _BATCH = 32
 _MAX_BATCHES = 200
@@ -202,7 +203,7 @@ def _matched_moves(
         if renderer.whole_classes:
             misses = np.abs(np.log(np.maximum(energies[i, j], 1e-12) / targets[j]))
             best = int(np.argmin(misses))
-            near = misses[best] < np.log(_MAX_ENERGY_RATIO)
+            near = misses[best] < np.log(_MAX_MISS)
             chosen[i, j] = amplitudes[i, j, best] if near else 0
         elif energies[i, j, -1] > targets[j]:
             growing = np.maximum.accumulate(np.sqrt([0, *energies[i, j]]))

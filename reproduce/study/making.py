@@ -372,7 +372,8 @@ def _power(plan: Plan, num_arms: int) -> dict[str, Any]:
         }
     truth = Truth()
     sentences = [
-        "were all answers independent, 90% power at the two-sided level .05 would take "
+        "were all answers independent, the exact binomial test at the two-sided level .05 would "
+        "have power 90% with "
         + ", ".join(f"{count} trials to detect {share:.0%}" for share, count in floors.items()),
         f"the mixed model with rater and pair deviations of {truth.sd_rater:g} and "
         f"{truth.sd_item:g} logits, {plan.raters} raters of {own} trials an arm and {plan.pairs} "

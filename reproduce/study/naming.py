@@ -15,7 +15,11 @@ from reproduce.study import preference
 
 # Words that say that something changes, not what.
 _EMPTY = frozenset(
-    ["a", "an", "and", "any", "change", "changed", "changes", "changing", "gets", "goes", "is", "it", "its", "just", "my", "of", "one", "only", "only", "picture", "shape's", "strip", "thing", "that", "the", "there", "they", "this", "to", "was", "which"]
+    re.findall(
+        r"\w+",
+        "a an and any change changed changes changing gets goes is it its just my of one only "
+        "picture strip thing that the there they this to was which",
+    )
 )
 
 
@@ -40,9 +44,8 @@ class Agreement:
 
 def normalise(name: str) -> str:
     """A name without case, accents, punctuation, order, and words that do not say what changes."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    if not plain.strip():  # another script: left as it is
-        plain = name.casefold()
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = set(re.findall(r"\w+", plain))
     return " ".join(sorted(words - _EMPTY or words))
 

@@ -15,20 +15,32 @@ POWER = 0.9
 
 
 def independent_trials(preference: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """Trials for a two-sided test that a share is one half, were all trials independent.
+    """Trials for a two-sided exact binomial test of one half, were all trials independent.
 
-    The normal approximation of the one-sample test of a proportion (Fleiss, Levin & Paik 2003,
-    eq. 2.8) without continuity correction: a floor, for answers of one rater, or to one pair, go
-    together.
+    A floor, for answers of one rater, or to one pair, go together. The power rises in saw-teeth
+    with the number of trials: this is the number from which on it is never less.
 
     Args:
         preference: The share of choices of the learned axis to be detected; not .5.
-        alpha: The level.
+        alpha: The level; half of it on either side.
         power: The power.
     """
+    # By the normal approximation (Fleiss, Levin & Paik 2003, eq. 2.8), half as many again and
+    # some: far beyond the last tooth that falls below.
     z_alpha, z_power = scipy.stats.norm.ppf([1 - alpha / 2, power])
     spread = z_alpha * 0.5 + z_power * math.sqrt(preference * (1 - preference))
-    return math.ceil((spread / (preference - 0.5)) ** 2)
+    trials = np.arange(1, math.ceil(1.5 * (spread / (preference - 0.5)) ** 2) + 50)
+    return int(trials[exact_power(preference, trials, alpha) < power][-1]) + 1
+
+
+def exact_power(preference: float, trials: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
+    """Power of the two-sided exact binomial test of one half, for each number of trials."""
+    # The most successes with P(X <= k) <= alpha / 2 under one half; -1 where there are none.
+    most = scipy.stats.binom.ppf(alpha / 2, trials, 0.5)
+    most = most - (scipy.stats.binom.cdf(most, trials, 0.5) > alpha / 2)
+    below = scipy.stats.binom.cdf(most, trials, preference)
+    above = scipy.stats.binom.sf(trials - most - 1, trials, preference)
+    return below + above
 
 
 def mixed_power(

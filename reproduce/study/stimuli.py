@@ -5,8 +5,8 @@ and pairs it takes is computed and printed. The names and the order depend on --
 checkpoints: whoever has only the public files cannot make the key from them.
 
 Example:
-    python -m reproduce.study.stimuli --runs=results/quick/runs --predictors=results/quick/predictors \
-        --output=study
+    python -m reproduce.study.stimuli --runs=results/quick/runs \
+        --predictors=results/quick/predictors --output=study
 """
 
 from __future__ import annotations

@@ -13,13 +13,6 @@ from reproduce.metrics.mig_sup import axis_gaps
 from reproduce.runs import RunDirectory
 from reproduce.scoring import BasisScorer
 
-# A higher value says: more like a change of one thing.
-TITLES = {
-    "purity": "traversal purity of the strip",
-    "mig_sup": "gap between the axis' best and second-best factor (MIG-sup)",
-    "step": "how little the axis is moved (no labels)",
-}
-
 
 def measure(
     run: RunDirectory,
