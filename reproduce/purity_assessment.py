@@ -15,10 +15,11 @@ from reproduce.assessment import ALPHA, COLUMNS
 from reproduce.purity import Scene
 
 METRIC = "traversal_purity"
-# So many axes of a basis are looked at, drawn beforehand where there are more. In so many
-# dimensions a random direction hardly changes an image within three prior standard deviations, and
-# so larger strata are compared in the limit of small steps alone.
-MAX_AXES = 32
+# Strata of up to so many dimensions are looked at whole; of larger ones some axes, drawn beforehand.
+MAX_WHOLE, MAX_AXES = 32, 16
+# In more dimensions than these a random direction hardly changes an image within three prior
+# standard deviations: such strata are compared in the limit of small steps alone.
+MAX_FINITE = 128
 _BATCH = 256
 
 Progress = Callable[[int], object]
@@ -47,9 +48,9 @@ class PurityAssessment:
         table: The columns `assessment.COLUMNS`, and `agreement`: Spearman's correlation of the
             values at finite steps and in the limit of small ones, over random bases.
         nulls: The draws by "family/metric".
-        leakage: A row for each learned axis of the first stratum: its step, energy, whether it is
+        leakage: A row for each axis looked at of the first stratum's learned ones: its step, energy, whether it is
             dead, its purity, and the share of each factor.
-        random_leakage: The same of the axes of the first random bases, for comparison.
+        random_leakage: The same of the axes of its first random basis, for comparison.
     """
 
     table: pd.DataFrame
@@ -77,8 +78,15 @@ def assess(
     leakages: list[pd.DataFrame] = []
     for index, (family, metric, stratum) in enumerate(strata):
         rng = np.random.default_rng([plan.seed, 5, index])
-        learned, draws = _bases(stratum, plan, rng)
-        if stratum.size > MAX_AXES:
+        axes, draws = _bases(stratum, plan, rng)
+        learned = np.eye(stratum.size)[:, axes]
+        if index == 0:
+            compared = (learned, axes), (draws[0], np.arange(draws.shape[2]))
+            leakages = [
+                _table(purity.measure(scene, stratum.embed(basis.T)), numbers, scene)
+                for basis, numbers in compared
+            ]
+        if stratum.size > MAX_FINITE:
             small_steps = []
             for basis in (learned, *draws):
                 small_steps.append(purity.small_step_purity(scene, stratum.embed(basis.T)))
@@ -87,16 +95,12 @@ def assess(
             nulls[f"{family}/{linear}"] = np.array(small_steps[1:])
             rows.append(_row(family, linear, small_steps[0], nulls[f"{family}/{linear}"]))
             continue
-        measured = purity.measure(scene, stratum.embed(learned.T))
-        observed = np.nan_to_num(purity.purity_of_basis(measured))
-        progress(1)
-        null = []
-        for basis in draws[: plan.num_bases]:
+        measured = []
+        for basis in (learned, *draws[: plan.num_bases]):
             found = purity.measure(scene, stratum.embed(basis.T))
-            null.append(purity.purity_of_basis(found))
-            if index == 0 and len(null) == 1:
-                leakages = [_table(found_, scene) for found_ in (measured, found)]
+            measured.append(purity.purity_of_basis(found))
             progress(1)
+        observed, null = np.nan_to_num(measured[0]), measured[1:]
         # A basis whose directions are all dead cannot be compared: it counts as a tie.
         values = np.where(np.isnan(null), observed, null)
         nulls[f"{family}/{metric}"] = values
@@ -116,16 +120,17 @@ def assess(
 def _bases(
     stratum: Stratum, plan: PurityPlan, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The learned basis float64 [k, a], and random ones [b, k, a].
+    """Which learned axes are looked at, int [a], and random bases float64 [b, k, a].
 
     Of a large stratum, a of the learned axes are drawn, and the random ones are the first a axes
     of Haar draws: were the learned basis one more Haar draw, any a of its axes would be the same.
     """
     k = stratum.size
-    if k <= MAX_AXES:
-        return np.eye(k), bases.haar(max(plan.num_bases, plan.num_linear_bases), k, rng)
-    chosen = rng.choice(k, MAX_AXES, replace=False)
-    return np.eye(k)[:, chosen], purity.stiefel(plan.num_bases, k, MAX_AXES, rng)
+    num_draws = max(plan.num_bases, plan.num_linear_bases) if k <= MAX_FINITE else plan.num_bases
+    if k <= MAX_WHOLE:
+        return np.arange(k), bases.haar(num_draws, k, rng)
+    chosen = np.sort(rng.choice(k, MAX_AXES, replace=False))
+    return chosen, purity.stiefel(num_draws, k, MAX_AXES, rng)
 
 
 def _row(family: str, metric: str, observed: float, null: np.ndarray) -> dict[str, object]:
@@ -143,10 +148,10 @@ def _row(family: str, metric: str, observed: float, null: np.ndarray) -> dict[st
     }
 
 
-def _table(leakage: purity.Leakage, scene: Scene) -> pd.DataFrame:
+def _table(leakage: purity.Leakage, axes: np.ndarray, scene: Scene) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
-            "axis": np.arange(len(leakage.steps)),
+            "axis": axes,
             "step": leakage.steps,
             "energy": leakage.energies,
             "dead": leakage.dead,
