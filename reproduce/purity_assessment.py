@@ -15,7 +15,8 @@ from reproduce.assessment import ALPHA, COLUMNS
 from reproduce.purity import Scene
 
 METRIC = "traversal_purity"
-# Strata of up to so many dimensions are looked at whole; of larger ones some axes, drawn beforehand.
+# Strata of up to so many dimensions are looked at whole; of larger ones some axes, drawn
+# beforehand.
 MAX_WHOLE, MAX_AXES = 32, 16
 # In more dimensions than these a random direction hardly changes an image within three prior
 # standard deviations: such strata are compared in the limit of small steps alone.
@@ -48,8 +49,8 @@ class PurityAssessment:
         table: The columns `assessment.COLUMNS`, and `agreement`: Spearman's correlation of the
             values at finite steps and in the limit of small ones, over random bases.
         nulls: The draws by "family/metric".
-        leakage: A row for each axis looked at of the first stratum's learned ones: its step, energy, whether it is
-            dead, its purity, and the share of each factor.
+        leakage: A row for each learned axis of the first stratum that is looked at: its step,
+            energy, whether it is dead, its purity, and the share of each factor.
         random_leakage: The same of the axes of its first random basis, for comparison.
     """
 
