@@ -21,6 +21,7 @@ from reproduce.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 FILES = ("rolinek_table", "rolinek_toy", "zietlow", "bau_geodesic", "szegedy", "likelihood")
 _COLUMNS = ("arm", "measure", "seed", "value", "sd", "num_seeds", "published", "published_sd")
 _SUMMARY = ("expected", "holds", "sentence")
+_NAMES = {"vae": "VAE", "mig": "MIG"}
 _RANDOM_ANGLE = 22.5  # degrees: the mean of a random basis of a plane
 
 
@@ -62,7 +63,7 @@ def table(results: Results, file: str) -> pd.DataFrame:
 
 
 def _spaced(name: object) -> str:
-    return str(name).replace("_", " ").replace("beta vae", "β-VAE")
+    return _NAMES.get(str(name), str(name).replace("_", " ").replace("beta vae", "β-VAE"))
 
 
 def _number(value: float, sd: float) -> str:
@@ -83,12 +84,12 @@ def panels(results: Results) -> Figure:
         middle.axhline(_RANDOM_ANGLE, color=RANDOM, linewidth=1)
         middle.set_ylim(bottom=0)
         middle.set_xlabel("ratio of the scales")
-        middle.set_ylabel("angle to the data's axes, degrees")
+        middle.set_ylabel("angle, degrees")
         counts = bau[bau["measure"] == "unique_detectors"]
         _lines(right, counts, r"(\w+), t = ([\d.]+)", relative=True)
         right.set_ylim(bottom=0)
         right.set_xlabel("t, learned (0) to random (1)")
-        right.set_ylabel("detectors, share of learned")
+        right.set_ylabel("share of detectors")
         for axis in (middle, right):
             axis.legend()
     return figure

@@ -19,7 +19,7 @@ _SHORT = {"orientation": "angle", "pos_x": "x", "pos_y": "y"}
 def traversals(results: Results, profile: str) -> Figure:
     """Strips along learned and random axes at equal energy, of each system's first seed."""
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(PAGE, 2.6))
+        figure = plt.figure(figsize=(PAGE, 2.4))
         blocks = figure.subfigures(2, 2, squeeze=False, wspace=0.03, hspace=0.02).flat
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]
@@ -48,7 +48,7 @@ def _strips(block: SubFigure, run: Run, title: str) -> None:
 def leakage(results: Results, profile: str) -> Figure:
     """What else changes along an axis: learned, what the data imply, random; first seeds."""
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(PAGE, 3.0))
+        figure = plt.figure(figsize=(PAGE, 2.6))
         blocks = figure.subfigures(2, 2, squeeze=False, wspace=0.02, hspace=0.03).flat
         for block, arm in zip(blocks, SYSTEMS, strict=True):
             run = results.runs(profile, arm)[0]

@@ -233,17 +233,16 @@ def operating_characteristics(results: Results) -> Figure:
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(COLUMN, 1.65))
         _calibration_panel(left, shares)
-        lines = {"haar": "-", "haar_active": "--"}
         chosen = power[power["metric"].eq("mig") & power["level"].eq(0.05)]
-        for family, line in lines.items():
+        for family, line, label in (("haar", "-", "all"), ("haar_active", "--", "active")):
             rows = chosen[chosen["family"] == family].sort_values("t")
             right.fill_between(rows["t"], rows["low"], rows["high"], color=REFERENCE, alpha=0.15)
-            right.plot(rows["t"], rows["power"], line, color=REFERENCE, label=family)
+            right.plot(rows["t"], rows["power"], line, color=REFERENCE, label=label)
         right.axhline(0.05, color=RANDOM, linewidth=0.7)
         right.set_xlabel("t: 0 aligned, 1 one more draw")
         right.set_ylabel("share of p ≤ .05 (MIG)")
         right.set_ylim(0, 1.02)
-        right.legend()
+        right.legend(title="latents", title_fontsize=6)
     return figure
 
 

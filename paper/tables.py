@@ -13,6 +13,7 @@ from paper.plots import METRICS
 from paper.sources import CONTROLS, SYSTEMS, TURNED, Results, name
 from paper.words import decimal, p_value, signed, thousands
 
+_FAMILIES = {"haar": "all", "haar_active": "active", "haar_active and haar": "both"}
 HERE = Path(__file__).parent
 
 
@@ -131,7 +132,11 @@ def calibration(results: Results) -> pd.DataFrame:
     )
     rows = []
     for (null, family), group in table.groupby(["null", "family"], sort=False):
-        row = {"null": null, "family": str(family).replace("_", " "), "metrics": str(len(group))}
+        row = {
+            "null": null,
+            "bases": _FAMILIES.get(str(family), str(family).replace("_", " ")),
+            "metrics": str(len(group)),
+        }
         for level in levels:
             low, high = group[level].min(), group[level].max()
             row[f"≤ {level.removeprefix('share_0')}"] = f"{decimal(low)}–{decimal(high)}"
