@@ -22,6 +22,8 @@ _ONE_CHANGE = (
     {"azimuth", "elevation"},
     {"light_azimuth", "light_elevation"},
 )
+# What raters are told after a practice trial; other factors go by their names.
+WORDS = {"pos_x": "place across", "pos_y": "height", "scale": "size", "orientation": "rotation"}
 _NUM_AMPLITUDES = 8
 _MAX_ENERGY_RATIO = 1.25  # of the two strips
 _MAX_MISS = 2.0  # of either from the energy, where the renderer knows whole classes alone

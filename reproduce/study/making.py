@@ -341,7 +341,13 @@ def _groups(named: Sequence[tuple[_Drawn, design.Pair]], plan: Plan) -> dict[str
 
 def _practice(pair: _Drawn, own: design.Pair, rng: np.random.Generator) -> dict[str, Any]:
     left, right = rng.permutation(own.strips)
-    single, double = (row["direction"].replace("_", " ") for row in pair.key)
+    single, double = (
+        " and ".join(
+            catch_trials.WORDS.get(name, name.replace("_", " "))
+            for name in row["direction"].split(" and ")
+        )
+        for row in pair.key
+    )
     return {
         "item": own.item,
         "left": str(left),
