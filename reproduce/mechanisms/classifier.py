@@ -81,7 +81,7 @@ def units(settings: Settings, output: Path, seed: int) -> Units:
     unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(unseen, min(settings.num_images, len(unseen)), replace=False))
-    values = trained.on_arrays(hidden)(dataset.images(chosen))
+    values = trained.on_arrays(lambda images: hidden(images))(dataset.images(chosen))
     live = values.max(axis=0) > 0
     return Units(
         values[:, live],

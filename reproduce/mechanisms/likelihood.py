@@ -15,7 +15,8 @@ the prior N(0, I) and so p(x) are the same. For held data, with q(z | x) = N(m, 
   q(z | x).
 
 The importance-weighted estimate from the diagonal D (`iwae_diagonal`) shows that its loss is of the
-posterior's family, not of the model.
+posterior's family, not of the model. On images averaged down to 32 x 32, p(x | z) is the Bernoulli
+formula at grey values, which is no normalised density; nothing here needs it to be one.
 """
 
 from __future__ import annotations

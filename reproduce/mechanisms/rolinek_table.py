@@ -90,9 +90,7 @@ _QUICK = {
     "checkpoint_every": "500",
 }
 PROFILES = {
-    "smoke": Settings(
-        (0, 1), "1", "0.25", _QUICK | {"num_steps": "20", "batch_size": "8"}, 200, 10
-    ),
+    "smoke": Settings((0,), "1", "0.25", _QUICK | {"num_steps": "20", "batch_size": "8"}, 200, 10),
     "quick": Settings((30, 31, 32), "1", "0.25", _QUICK, 10_000, 500),
     # 50 epochs in batches of 64.
     "paper": Settings(tuple(range(300, 310)), "4", "1", {"num_steps": "576000"}, 10_000, 500),
