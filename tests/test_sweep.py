@@ -28,6 +28,7 @@ from reproduce.runs import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = os.environ.get("AXISBIAS_REAL_SWEEP") == "1"
+PATIENCE = 3_600 if REAL else 180  # seconds, on a busy machine
 EIGHT = """
 seeds = 4
 num_points = 64
@@ -74,7 +75,7 @@ def start(*flags: str, **environment: str) -> subprocess.Popen:
 
 def finish(process: subprocess.Popen) -> str:
     """Waits for a driver's good end; returns what it printed."""
-    stdout, stderr = process.communicate(timeout=900)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, "")
     return stdout
 
@@ -97,7 +98,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def wait_for(condition, what: str):
     """The first true value of a condition."""
-    latest = time.monotonic() + 180
+    latest = time.monotonic() + PATIENCE
     while time.monotonic() < latest:
         if value := condition():
             return value
