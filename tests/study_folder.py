@@ -47,6 +47,7 @@ def write_study(
             image[place : place + size, frame, place : place + size] = (230, 160, 30)
         path = strips / f"{name()}.png"
         Image.fromarray(image.reshape(SIZE, FRAMES * SIZE, 3)).save(path)
+        path.write_bytes(path.read_bytes().ljust(2000, b"\0"))  # no file's size tells anything
         return path.stem
 
     practice = []

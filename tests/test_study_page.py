@@ -30,6 +30,7 @@ PHONE = {
     **{"has_touch": True, "is_mobile": True},
 }
 NUM_TRIALS = 4
+PATIENCE = 180_000  # ms; a busy machine must fail no test
 
 
 def test_the_bundle_is_made_of_the_sources():
@@ -74,7 +75,10 @@ def browser():
     with api.sync_playwright() as playwright:
         arguments = ["--disable-gpu", "--disable-quic", "--disable-background-networking"]
         found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=arguments, chromium_sandbox=os.geteuid() != 0
+            executable_path=CHROMIUM,
+            args=arguments,
+            chromium_sandbox=os.geteuid() != 0,
+            timeout=PATIENCE,
         )
         yield found
         found.close()
@@ -131,7 +135,7 @@ def opened(browser, address: str, *, allowed: str = "nothing", prepare=None, **s
     """
     context = browser.new_context(**settings)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     page.faults = []
     origin = address.split("/")[2]
     page.on(
@@ -312,7 +316,7 @@ def test_from_consent_to_code_as_static_files(browser, study, static, tmp_path, 
     columns = ("item", "chosen", "rejected", "side", "name")
     assert [tuple(row[c] for c in columns) for row in answers] == expected(read_lists(study)[1])
     assert {(row["list"], row["simulated"]) for row in answers} == {("1", "false")}
-    assert all(0 < int(row["rt_ms"]) < 60_000 for row in answers)
+    assert all(0 < int(row["rt_ms"]) <= 24 * 3600 * 1000 for row in answers)
 
 
 def test_as_a_component_of_jatos(browser, study, static):
@@ -369,7 +373,7 @@ def test_a_closed_tab_goes_on_where_it_was(browser, study, collector, static, mo
             forget_answers(collector[1], json.loads(stored)["rater"])
         again = page.context.new_page()
         page.close()
-        again.set_default_timeout(60_000)
+        again.set_default_timeout(PATIENCE)
         again.goto(address)
         rater.page = again
         rater.at("Welcome back")
