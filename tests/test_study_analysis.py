@@ -122,11 +122,12 @@ def restricted_log_likelihood(successes, trials, sd_rater, sd_item):
             eta = mean + sd_rater * grids[rater] + sd_item * grids[2 + item]
             total = total + successes[rater, item] * eta - trials * np.logaddexp(0, eta)
         likelihoods.append(np.sum(weight * np.exp(total)))
-    return np.log(np.trapezoid(likelihoods, means))
+    prior = scipy.stats.norm.pdf(means, 0, mixed_model.PRIOR_SD)
+    return np.log(np.trapezoid(likelihoods * prior, means))
 
 
 def test_laplace_meets_the_integral_over_all_effects():
-    successes, trials = np.array([[9, 6], [7, 3]]), 12
+    successes, trials = np.array([[11, 7], [8, 2]]), 12
     raters, items = (part.ravel().repeat(trials) for part in np.indices((2, 2)))
     y = np.concatenate([np.arange(trials) < count for count in successes.ravel()])
     data = mixed_model._Data(np.ones((len(y), 1)), y, raters, items)
@@ -173,6 +174,14 @@ def test_the_interval_covers_and_the_test_keeps_its_level():
     assert some["mixed_model_rejects"] > none["mixed_model_rejects"]
     assert abs(some["bias"]) < 0.04
     assert table["simulated"].all()
+
+
+def test_raters_of_one_mind_are_believed():
+    found = simulated_raters.plain_study(Truth(), 20, 8, 16, np.random.default_rng(0))
+    found = dataclasses.replace(found, chosen=np.full(len(found), True))
+    estimate = preference.estimate(found, 0)
+    assert estimate.low > 0.8
+    assert estimate.p_value < 0.01
 
 
 def test_the_side_does_not_pass_for_a_preference():

@@ -2,13 +2,16 @@
 
     logit P(y = 1) = x beta + u_rater + v_item,   u ~ N(0, sd_rater^2), v ~ N(0, sd_item^2)
 
-after Baayen, Davidson & Bates 2008. The random effects, and with them beta under a flat prior, are
-integrated out by Laplace's approximation, and the two deviations maximise what is left: restricted
-maximum likelihood, as glmmTMB fits it (Brooks et al. 2017). It is written out here because what
-there is in Python does not hold its level on such data: statsmodels' variational fit leaves out
-that the intercept and the random effects are correlated and gives intervals of less than half the
-width, its MAP fit takes the deviations to zero, and gpboost's standard errors are missing in some
-fits. `reproduce.study.coverage` measures how well this one does.
+after Baayen, Davidson & Bates 2008. The random effects, and with them beta, are integrated out by
+Laplace's approximation, and the two deviations maximise what is left: restricted maximum
+likelihood, as glmmTMB fits it (Brooks et al. 2017). Beta has a weak prior, N(0, 3^2) as Gelman et
+al. 2008 advise for logits, or raters of one mind would make it infinite.
+
+The model is written out here because what there is in Python does not hold its level on such data:
+statsmodels' variational fit leaves out that the intercept and the random effects are correlated
+and gives intervals of less than half the width, its MAP fit takes the deviations to zero, and
+gpboost's standard errors are missing in some fits. `reproduce.study.coverage` measures how well
+this one does.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import scipy.stats
 if TYPE_CHECKING:
     from reproduce.study.responses import Responses
 
+PRIOR_SD = 3.0  # of the fixed effects, in logits
 _SD_BOUNDS = (0.01, 5.0)
 _START_SD = 0.5
 _MAX_NEWTON_STEPS = 50
@@ -105,7 +109,10 @@ class _Data:
         self.x, self.y = np.asarray(x, float), np.asarray(y, float)
         self.raters, self.items = raters, items
         self.num_raters, self.num_items = int(raters.max()) + 1, int(items.max()) + 1
-        self.mode = np.zeros(self.num_raters + self.num_items + self.x.shape[1])
+        p = self.x.shape[1]
+        self.mode = np.zeros(self.num_raters + self.num_items + p)
+        self._prior_precisions = np.ones(len(self.mode))
+        self._prior_precisions[-p:] = PRIOR_SD**-2
 
     def log_likelihood(self, sds: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Laplace's restricted log likelihood of the deviations, but for a constant.
@@ -136,10 +143,11 @@ class _Data:
         return self.x @ beta + sds[0] * u[self.raters] + sds[1] * v[self.items]
 
     def _penalised(self, mode: np.ndarray, sds: np.ndarray) -> float:
-        """Log likelihood given the random effects, and their own standard normal one."""
+        """Log likelihood given all effects, and the log density of these."""
         eta = self._linear(mode, sds)
-        effects = mode[: -self.x.shape[1]]
-        return float(self.y @ eta - np.logaddexp(0, eta).sum() - effects @ effects / 2)
+        return float(
+            self.y @ eta - np.logaddexp(0, eta).sum() - mode**2 @ self._prior_precisions / 2
+        )
 
     def _derivatives(self, mode: np.ndarray, sds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradient and negative Hessian of `_penalised`."""
@@ -153,10 +161,10 @@ class _Data:
                 self.x.T @ residual,
             ]
         )
-        gradient[: n + m] -= mode[: n + m]
+        gradient -= self._prior_precisions * mode
         hessian = np.zeros((n + m + p, n + m + p))
-        ones = np.arange(n + m)
-        hessian[ones, ones] = 1 + np.concatenate(
+        effects = np.arange(n + m)
+        hessian[effects, effects] = np.concatenate(
             [
                 sds[0] ** 2 * np.bincount(self.raters, weight, n),
                 sds[1] ** 2 * np.bincount(self.items, weight, m),
@@ -169,8 +177,8 @@ class _Data:
             hessian[:n, n + m + column] = sds[0] * np.bincount(self.raters, weighted, n)
             hessian[n : n + m, n + m + column] = sds[1] * np.bincount(self.items, weighted, m)
         hessian[n + m :, n + m :] = (self.x * weight[:, None]).T @ self.x
-        upper = np.triu(hessian, 1)
-        return gradient, hessian - np.tril(hessian, -1) + upper.T
+        hessian = np.triu(hessian) + np.triu(hessian, 1).T
+        return gradient, hessian + np.diag(self._prior_precisions)
 
 
 def marginal(eta: np.ndarray | float, sd: float) -> np.ndarray:
