@@ -41,7 +41,7 @@ def _strips(block: SubFigure, run: Run, title: str) -> None:
             sheet = np.concatenate([piece for row in rows for piece in (row, gap)][:-1])
             axis.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(label, loc="left", color=LEARNED if basis == "learned" else DARK, fontsize=6)
-        axis.set_anchor("N")
+        axis.set_anchor("NW")
         axis.set_axis_off()
 
 

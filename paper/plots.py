@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from paper.sources import POSTERIORS, SYSTEMS, Results, Run, name
-from paper.words import p_value, signed
+from paper.words import p_value, plain, signed
 from reproduce import style
 from reproduce.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
@@ -270,7 +270,7 @@ def _calibration_panel(axis: Axes, shares: pd.DataFrame) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(levels.min() / 4, 1)
-    axis.set_xticks(levels, [f"{level:g}" for level in levels])
+    axis.set_xticks(levels, [plain(level) for level in levels])
     axis.minorticks_off()
     axis.set_xlabel("level")
     axis.set_ylabel("share of p ≤ level, null true")
