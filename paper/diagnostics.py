@@ -89,7 +89,7 @@ def calibration(results: Results) -> str:
     ):
         rows = table[table["family"] == family]
         if not rows.empty:
-            worst = rows.loc[rows["share_0.05"].idxmax()]
+            worst = rows.sort_values("share_0.05", kind="stable").iloc[-1]
             metric = str(worst["metric"]).replace("_", " ")
             parts.append(f"{decimal(worst['share_0.05'])} {what} ({metric})")
     return (
