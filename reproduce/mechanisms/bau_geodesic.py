@@ -147,6 +147,7 @@ def _summaries(
     )
     p = significance.p_value(float(curve[0]), null)
     lost = 1 - curve[-1] / max(curve[0], 1e-9)
+    change = f"{100 * abs(lost):.0f}% {'fewer' if lost >= 0 else 'more'}"
     listed = ", ".join(f"{c:.1f} at t = {t:g}" for t, c in zip(times, curve, strict=True))
     units = "hidden units" if model == CLASSIFIER else "latents"
     name = "classifiers" if model == CLASSIFIER else "beta-VAEs"
@@ -156,7 +157,7 @@ def _summaries(
             "the learned basis has more unique detectors than random ones (about 80% are lost)",
             curve[0] > curve[-1] and p <= 0.05,
             f"The {width} {units} of {len(counts)} {name} detect {curve[0]:.1f} values of factors "
-            f"on average; in random bases they detect {curve[-1]:.1f} ({100 * lost:.0f}% fewer, "
+            f"on average; in random bases they detect {curve[-1]:.1f} ({change}, "
             f"p = {p:.2g}, which cannot be below {1 / (len(null) + 1):.2g}).",
             p,
         ),

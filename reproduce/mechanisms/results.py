@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reproduce import significance
+
 SUMMARY = "summary"
 COLUMNS = (
     "experiment",
@@ -95,6 +97,14 @@ def summary(
         "holds": bool(holds),
         "sentence": sentence,
     }
+
+
+def contrast(larger: np.ndarray, smaller: np.ndarray) -> tuple[float, float]:
+    """One-sided permutation test over seeds, and its smallest p; 1 and 1 for single seeds."""
+    if min(len(larger), len(smaller)) < 2:
+        return 1.0, 1.0
+    rng = np.random.default_rng(0)
+    return significance.permutation_contrast(larger.tolist(), smaller.tolist(), rng)
 
 
 def table(experiment: str, rows: Sequence[Row]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import tqdm
 
-from reproduce import jobs, program, significance
+from reproduce import jobs, program
 from reproduce.mechanisms import results
 from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
@@ -152,9 +152,7 @@ def _summaries(found: dict[str, dict[str, dict[int, float]]]) -> list[results.Ro
         for arm, published in PUBLISHED_DTO.items()
         if arm not in inside
     )
-    p, floor = significance.permutation_contrast(
-        (-dto["beta_vae"]).tolist(), (-dto["full_covariance"]).tolist(), np.random.default_rng(0)
-    )
+    p, floor = results.contrast(-dto["beta_vae"], -dto["full_covariance"])
     others = {arm: mig[arm].mean() for arm in ("vae", "autoencoder", "full_covariance")}
     listed = ", ".join(f"{arm} {value:.3f}" for arm, value in others.items())
     return [
