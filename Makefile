@@ -93,5 +93,5 @@ study-page: | $(VENV)/bin/python  ## Bundle the experiment page anew (Node comes
 		&& npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 clean:  ## Remove the environment and caches; results/ stays.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PAPER) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ import numpy as np
 
 _ANGLES = 16  # tried in each plane
 _MAX_SWEEPS = 8
+_MAX_TURNS = 4_000  # of a plane, in all sweeps at a resolution; one sweep is always made
 _TOLERANCE = 1e-4
 
 
@@ -58,10 +59,12 @@ def _climb(objective: Objective, start: np.ndarray) -> tuple[np.ndarray, float]:
     known = objective.measure(basis[None])
     value = float(objective.combine(known)[0])
     coarse = np.linspace(-np.pi / 4, np.pi / 4, _ANGLES, endpoint=False)
+    planes = list(itertools.combinations(range(len(basis)), 2))
+    sweeps = min(_MAX_SWEEPS, max(1, _MAX_TURNS // len(planes)))
     for angles in (coarse, coarse / _ANGLES):
-        for _ in range(_MAX_SWEEPS):
+        for _ in range(sweeps):
             before = value
-            for i, j in itertools.combinations(range(len(basis)), 2):
+            for i, j in planes:
                 plane = [i, j]
                 turned = _turn(basis[:, i], basis[:, j], angles)
                 tried = np.repeat(known, len(angles), axis=0)

@@ -101,7 +101,7 @@ PROFILES = {
     ),
     "quick": Profile(
         {"dsprites": _pair("quick") + _others("quick"), "faces": _FACES_QUICK},
-        (10, 11, 12),
+        (20, 21, 22),
         10_000,
         9_999,
         199,
@@ -119,7 +119,7 @@ PROFILES = {
                 Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
             )
         },
-        (10, 11, 12),
+        (20, 21, 22),
         10_000,
         9_999,
         199,

@@ -17,7 +17,7 @@ from reproduce.purity import Scene
 METRIC = "traversal_purity"
 # Strata of up to so many dimensions are looked at whole; of larger ones some axes, drawn
 # beforehand.
-MAX_WHOLE, MAX_AXES = 32, 16
+MAX_WHOLE, MAX_AXES = 32, 8
 # In more dimensions than these a random direction hardly changes an image within three prior
 # standard deviations: such strata are compared in the limit of small steps alone.
 MAX_FINITE = 128
@@ -96,9 +96,12 @@ def assess(
             nulls[f"{family}/{linear}"] = np.array(small_steps[1:])
             rows.append(_row(family, linear, small_steps[0], nulls[f"{family}/{linear}"]))
             continue
-        measured = []
+        guess = purity.StepGuess(scene, stratum.embed(np.eye(stratum.size)))
+        measured: list[float] = []
         for basis in (learned, *draws[: plan.num_bases]):
-            found = purity.measure(scene, stratum.embed(basis.T))
+            found = purity.measure(scene, stratum.embed(basis.T), guess(basis))
+            if not measured:
+                guess.learn(basis, found)
             measured.append(purity.purity_of_basis(found))
             progress(1)
         observed, null = np.nan_to_num(measured[0]), measured[1:]
@@ -190,8 +193,8 @@ def compare_labelled_directions(
     random = rng.standard_normal((num_directions, stratum.size))
     random /= np.linalg.norm(random, axis=1, keepdims=True)
     parts = [
-        purity.measure(scene, stratum.embed(random[start : start + MAX_AXES]))
-        for start in range(0, num_directions, MAX_AXES)
+        purity.measure(scene, stratum.embed(random[start : start + MAX_WHOLE]))
+        for start in range(0, num_directions, MAX_WHOLE)
     ]
     dead = np.concatenate([part.dead for part in parts])
     shares = np.concatenate([part.rows for part in parts])[~dead]

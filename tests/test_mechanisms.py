@@ -237,7 +237,8 @@ def test_detectors_are_lost_on_the_way_to_a_random_basis():
     counts = bau_geodesic.dose_response(units, factors, (0.0, 0.25, 1.0), 3, rng)
     assert counts.shape == (3, 3)
     assert np.all(counts[:, 0] == 64)
-    assert np.all(np.diff(counts.mean(axis=0)) < 0)
+    assert np.all(np.diff(counts, axis=1) <= 0)  # so little noise bears the first quarter turn
+    assert np.all(counts[:, -1] < 64)
     dead = np.concatenate([units, np.zeros((4_000, 1))], axis=1)
     assert bau_geodesic.unique_detectors(dead, factors) == 64
 
@@ -303,7 +304,10 @@ def test_turned_model_keeps_its_likelihood_and_loses_its_elbo_by_the_closed_form
     found = likelihood.turned_estimates(log_likelihood, mean, covariance, rotation, 4_000, rng)
     np.testing.assert_allclose(found["iwae"], exact, atol=1e-9)
     np.testing.assert_allclose(found["elbo_full"], exact, atol=1e-9)
-    np.testing.assert_allclose(found["iwae_diagonal"], exact, atol=0.2)
+    # A diagonal narrower than the posterior gives single images' weights a heavy tail.
+    errors = found["iwae_diagonal"] - exact
+    assert abs(errors.mean()) < 4 * errors.std() / len(errors) ** 0.5
+    assert abs(errors.mean()) < 0.1 * found["kl_gap"].mean()
     assert found["kl_gap"].min() > 0.1
     drop = np.mean(exact - found["elbo"])
     assert drop == pytest.approx(found["kl_gap"].mean(), rel=0.02)
