@@ -309,7 +309,7 @@ def test_the_study_is_what_the_collector_takes(study):
     folder, printed = study
     found = public_files.read(folder)
     assert len(found.lists) == found.document["num_lists"] == 8  # 6 raters; 4 pairs x 2 sides
-    assert "274 to detect 60%" in printed[0]
+    assert "274 trials to detect 60%" in printed[0]
     assert len(found.document["practice"]) == recipe.NUM_PRACTICE
 
 

@@ -248,19 +248,19 @@ def table(result: StudyResult) -> pd.DataFrame:
                 high=own.high,
                 p_value=own.p_value,
             )
-    for statistic, share in (
+    for statistic, counted in (
         ("left_identical", result.left),
         ("left_test", result.left_of_test),
         ("catch_right", result.catch),
     ):
-        if share is not None:
+        if counted is not None:
             add(
                 "",
                 statistic,
-                estimate=share.share,
-                low=share.low,
-                high=share.high,
-                p_value=share.p_value,
+                estimate=counted.share,
+                low=counted.low,
+                high=counted.high,
+                p_value=counted.p_value,
             )
     add("", "raters_excluded", estimate=float(result.raters["excluded"].sum()))
     add("", "raters", estimate=float(len(result.raters)))

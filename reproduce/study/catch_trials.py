@@ -167,7 +167,8 @@ def _batch(
     return [
         CatchPair(
             tuple(int(index) for index in starts[i]),
-            *frames,
+            frames[0],
+            frames[1],
             str(names[i, 0]),
             (str(names[i, 1]), str(names[i, 2])),
             float(single[i]),

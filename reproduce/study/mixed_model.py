@@ -90,7 +90,7 @@ def fit(x: np.ndarray, y: np.ndarray, raters: np.ndarray, items: np.ndarray) -> 
         lambda log_sds: -data.log_likelihood(np.exp(log_sds))[0],
         np.log([_START_SD, _START_SD]),
         method="L-BFGS-B",
-        bounds=[tuple(np.log(_SD_BOUNDS))] * 2,
+        bounds=scipy.optimize.Bounds(*np.log(_SD_BOUNDS)),
         options={"eps": 1e-4},
     )
     sds = np.exp(best.x)

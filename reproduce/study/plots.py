@@ -70,14 +70,14 @@ def raters(result: StudyResult) -> Figure:
     table = result.raters
     with plt.rc_context(_STYLE):
         figure, axis = plt.subplots(figsize=(_WIDTH, 2.2))
-        edges = [n / 20 for n in range(22)]
+        edges = [(n - 0.5) / 20 for n in range(22)]
         shares = table["catch_share"].fillna(0)
         for excluded, colour, label in ((False, LEARNED, "counted"), (True, RANDOM, "left out")):
             own = shares[table["excluded"] == excluded]
             axis.hist(own, edges, color=colour, label=f"{label} ({len(own)})", rwidth=0.9)
         axis.axvline(MIN_CATCH_SHARE, color="#1D2430", ls="--", lw=1)
         axis.xaxis.set_major_formatter(PercentFormatter(1))
-        axis.set(xlabel="catch trials answered right", ylabel="raters", xlim=(0, 1.05))
+        axis.set(xlabel="catch trials answered right", ylabel="raters", xlim=(-0.03, 1.05))
         axis.legend(frameon=False, loc="upper left")
         _mark(axis, result)
     return figure
@@ -98,10 +98,9 @@ def _finish(axis: Axes, labels: Sequence[str], result: StudyResult) -> None:
     left, right = axis.get_xlim()
     axis.set_xlim(max(min(left, 0.35), 0), min(max(right + 0.05, 0.65), 1.05))
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(
-            frameon=False, loc="upper left", bbox_to_anchor=(0, 1.0 + 0.35 / len(labels)), ncols=2
-        )
+    handles, names = axis.get_legend_handles_labels()
+    if handles:
+        axis.figure.legend(handles, names, loc="outside upper left", ncols=2, frameon=False)
     _mark(axis, result)
 
 

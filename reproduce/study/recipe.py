@@ -62,8 +62,7 @@ def check(plan: Plan, configs: Sequence[RunConfig]) -> None:
         ("label_free_trials", plan.label_free_pairs, plan.label_free_trials),
     ):
         if (
-            (trials
-            and (num_arms * pairs) % trials)
+            (trials and (num_arms * pairs) % trials)
             or (pairs and not trials)
             or (trials and not pairs)
         ):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy.special
 import scipy.stats
 
 from reproduce.study import mixed_model, simulated_raters
@@ -27,7 +28,7 @@ def independent_trials(preference: float, alpha: float = ALPHA, power: float = P
     """
     # By the normal approximation (Fleiss, Levin & Paik 2003, eq. 2.8), half as many again and
     # some: far beyond the last tooth that falls below.
-    z_alpha, z_power = scipy.stats.norm.ppf([1 - alpha / 2, power])
+    z_alpha, z_power = scipy.special.ndtri([1 - alpha / 2, power])
     spread = z_alpha * 0.5 + z_power * math.sqrt(preference * (1 - preference))
     trials = np.arange(1, math.ceil(1.5 * (spread / (preference - 0.5)) ** 2) + 50)
     return int(trials[exact_power(preference, trials, alpha) < power][-1]) + 1
@@ -36,11 +37,11 @@ def independent_trials(preference: float, alpha: float = ALPHA, power: float = P
 def exact_power(preference: float, trials: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
     """Power of the two-sided exact binomial test of one half, for each number of trials."""
     # The most successes with P(X <= k) <= alpha / 2 under one half; -1 where there are none.
-    most = scipy.stats.binom.ppf(alpha / 2, trials, 0.5)
+    most = np.asarray(scipy.stats.binom.ppf(alpha / 2, trials, 0.5))
     most = most - (scipy.stats.binom.cdf(most, trials, 0.5) > alpha / 2)
     below = scipy.stats.binom.cdf(most, trials, preference)
     above = scipy.stats.binom.sf(trials - most - 1, trials, preference)
-    return below + above
+    return np.asarray(below + above)
 
 
 def mixed_power(

@@ -125,7 +125,7 @@ def answer(
                     np.array([on_left]),
                     rng,
                 )[0]
-                goes_left = chosen == on_left
+                goes_left = bool(chosen) == on_left
             chosen_strip, other = (left, right) if goes_left else (right, left)
             named = _name(str(strips.loc[chosen_strip, "basis"]), chosen_strip, rng)
             rows.append(
