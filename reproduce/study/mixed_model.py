@@ -17,6 +17,7 @@ this one does.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,13 +85,16 @@ def fit(x: np.ndarray, y: np.ndarray, raters: np.ndarray, items: np.ndarray) -> 
         raters: int [n], from 0.
         items: int [n], from 0.
     """
-    # Copied, because the search calls it some hundred times.
     data = _Data(x, y, raters, items)
+
+    def objective(log_sds: np.ndarray) -> float:
+        return -data.log_likelihood(np.exp(log_sds))[0]
+
     best = scipy.optimize.minimize(
-        lambda log_sds: -data.log_likelihood(np.exp(log_sds))[0],
+        objective,
         np.log([_START_SD, _START_SD]),
         method="L-BFGS-B",
-        bounds=scipy.optimize.Bounds(*np.log(_SD_BOUNDS)),
+        bounds=[(math.log(_SD_BOUNDS[0]), math.log(_SD_BOUNDS[1]))] * 2,
         options={"eps": 1e-4},
     )
     sds = np.exp(best.x)

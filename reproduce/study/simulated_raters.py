@@ -116,7 +116,7 @@ def answer(
             elif kind == "catch":
                 goes_left = (rng.random() < truth.catch_accuracy) == on_left
             elif kind == "identical":
-                goes_left = rng.random() < scipy.special.expit(truth.left_bias)
+                goes_left = bool(rng.random() < scipy.special.expit(truth.left_bias))
             else:
                 chosen = _choose(
                     truth,
