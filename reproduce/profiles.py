@@ -80,17 +80,22 @@ _FACES_QUICK = (
     Arm("infogan", "infogan", "infogan_faces_quick"),
     Arm("glow", "glow", "glow_faces_quick"),
 )
-_FACES_SMOKE = tuple(
-    Arm(arm.name, arm.model, arm.recipe, {**arm.changes, "num_steps": "20", "log_every": "10"})
-    for arm in _FACES_QUICK
-)
+
+
+def _changed(arms: tuple[Arm, ...], **changes: str) -> tuple[Arm, ...]:
+    """The same arms under the same names, with other settings."""
+    return tuple(dataclasses.replace(arm, changes={**arm.changes, **changes}) for arm in arms)
+
+
+_SMOKE = _changed(_pair("smoke"), image_size="32") + _others("smoke")
+_FACES_SMOKE = _changed(_FACES_QUICK, num_steps="20", log_every="10")
 
 # Chosen for a loss that falls and stays finite, and by nothing else.
 _SGD = {"optimizer": "sgd", "learning_rate": "3e-4"}
 
 PROFILES = {
     "smoke": Profile(
-        {"dsprites": _pair("smoke") + _others("smoke"), "faces": _FACES_SMOKE},
+        {"dsprites": _SMOKE, "faces": _FACES_SMOKE},
         (0,),
         2_000,
         199,
@@ -100,7 +105,7 @@ PROFILES = {
         "a check that every step runs; its numbers mean nothing",
     ),
     "quick": Profile(
-        {"dsprites": _pair("quick") + _others("quick"), "faces": _FACES_QUICK},
+        {"dsprites": _pair("quick_32") + _others("quick"), "faces": _FACES_QUICK},
         (20, 21, 22),
         10_000,
         9_999,
@@ -112,10 +117,10 @@ PROFILES = {
     "controls": Profile(
         {
             "dsprites": (
-                Arm("beta_vae-diagonal", "beta_vae", "quick", turned_factors=("pos_x", "pos_y")),
-                Arm("autoencoder", "beta_vae", "quick", {"objective": "autoencoder"}),
-                Arm("untrained", "beta_vae", "quick", {"num_steps": "0"}),
-                Arm("beta_vae-sgd", "beta_vae", "quick", _SGD),
+                Arm("beta_vae-diagonal", "beta_vae", "quick_32", turned_factors=("pos_x", "pos_y")),
+                Arm("autoencoder", "beta_vae", "quick_32", {"objective": "autoencoder"}),
+                Arm("untrained", "beta_vae", "quick_32", {"num_steps": "0"}),
+                Arm("beta_vae-sgd", "beta_vae", "quick_32", _SGD),
                 Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
             )
         },

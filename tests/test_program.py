@@ -118,7 +118,7 @@ def test_run_in_use_takes_one_line(run_program, flags, tmp_path):
 
 def test_interrupted_run_says_so_and_goes_on(start_program, run_program, flags, tmp_path):
     run = RunDirectory(tmp_path / "run")
-    flags = [*flags, "--num_steps=600"]
+    flags = [*flags, "--num_steps=300"]
     # A shell may have had this process ignore interrupts, and children inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -132,7 +132,7 @@ def test_interrupted_run_says_so_and_goes_on(start_program, run_program, flags, 
     (line,) = stderr.splitlines()
     assert line.startswith("train: interrupted")
     assert process.returncode == 130
-    assert 0 < max(run.checkpoints()) < 600
+    assert 0 < max(run.checkpoints()) < 300
 
     other = line_of(run_program("train", *flags, "--set=beta=3", "--seed=5"), 2)
     assert "beta" in other
@@ -148,7 +148,7 @@ def test_interrupted_run_says_so_and_goes_on(start_program, run_program, flags, 
 
     done = run_program("train", *flags)
     assert (done.returncode, done.stderr) == (0, "")
-    assert max(run.checkpoints()) == 600
+    assert max(run.checkpoints()) == 300
 
 
 @pytest.fixture
