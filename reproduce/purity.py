@@ -218,21 +218,26 @@ class Derivative:
         """
         values = np.empty(len(bases))
         for index, basis in enumerate(bases):
-            along = np.tensordot(basis.T, self.readings, axes=1)  # [m, s, P]
-            values[index] = _small_step_purity(self.factors, self.origin, along)
+            values[index] = purity_of_rows(self.rows(basis)).mean()
         return values
 
+    def rows(self, basis: np.ndarray) -> np.ndarray:
+        """Rows of the leakage matrix in the same limit, of a basis float [k, m]: float64 [m, f]."""
+        along = np.tensordot(basis.T, self.readings, axes=1)  # [m, s, P]
+        return _small_step_rows(self.factors, self.origin, along)
 
-def _small_step_purity(factors: Factors, origin: np.ndarray, along: np.ndarray) -> float:
-    """Mean purity of directions, by the readings' derivative along them, [m, s, P]."""
+
+def _small_step_rows(factors: Factors, origin: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Shares of the factors' changes, by the readings' derivative along directions, [m, s, P]."""
     change = changes(factors, origin, origin + _SMALL_STEP * along)
-    return float(purity_of_rows(_shares(change.mean(axis=1))).mean())
+    return _shares(change.mean(axis=1))
 
 
 def small_step_purity(scene: Scene, directions: np.ndarray) -> float:
     """Mean purity of directions [m, D] in the limit of small steps, where none is dead."""
     derivative = differentiate(scene, directions)
-    return _small_step_purity(derivative.factors, derivative.origin, derivative.readings)
+    rows = _small_step_rows(derivative.factors, derivative.origin, derivative.readings)
+    return float(purity_of_rows(rows).mean())
 
 
 def differentiate(scene: Scene, axes: np.ndarray) -> Derivative:

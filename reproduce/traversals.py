@@ -7,10 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from reproduce.representation import Representation
+
 ENERGY_SHARE = 0.1  # of the mean squared difference between two images of the data set
+ENERGY_SAMPLE = 2_000  # images, from which it is estimated
 MAX_STEP = 3.0  # prior standard deviations
 NUM_FRAMES = 7
 _NUM_STEPS = 31  # of the grid on which a step's energy is first looked for
+_STEPS_AT_ONCE = 6
 _BISECTIONS = 10
 
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -45,51 +49,86 @@ def default_energy(images: np.ndarray) -> float:
     return float(ENERGY_SHARE * 2 * images.var(axis=0).mean())
 
 
-def energy(decode: Decode, start: np.ndarray, direction: np.ndarray, step: float) -> float:
-    """Mean squared pixel change of steps +-delta along a direction, over starting points.
+def along_active(encoded: Representation, coordinates: np.ndarray) -> np.ndarray:
+    """Directions of the active latents, standardised, as unit directions of all latents.
 
     Args:
-        decode: float [n, d] to images in [0, 1].
-        start: float [n, d], latents of real images.
-        direction: float [d].
-        step: How many times the direction.
+        encoded: Says which of its d latents are active and how far each spreads.
+        coordinates: float [m, a], of the a active latents in units of their standard deviation.
+
+    Returns:
+        float64 [m, d].
     """
-    images = decode(np.concatenate([start, start + step * direction, start - step * direction]))
-    origin, forward, backward = np.split(images, 3)
-    return float((np.mean((forward - origin) ** 2) + np.mean((backward - origin) ** 2)) / 2)
+    active = encoded.active()
+    directions = np.zeros((len(coordinates), encoded.latents.shape[1]))
+    directions[:, active] = coordinates * encoded.latents[:, active].std(axis=0)
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
 def matched_step(
     decode: Decode, start: np.ndarray, direction: np.ndarray, target: float
 ) -> tuple[float, float, bool]:
-    """The smallest step along a direction that changes images by the target energy.
+    """`matched_steps` along a single direction, float [d]."""
+    steps, energies, dead = matched_steps(decode, start, direction[None], target)
+    return float(steps[0]), float(energies[0]), bool(dead[0])
+
+
+def matched_steps(
+    decode: Decode, start: np.ndarray, directions: np.ndarray, target: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The smallest step along each direction that changes images by the target energy.
 
     Searched for on a grid up to `MAX_STEP`, since energy need not grow with the step, and then by
-    bisection.
+    bisection; along all directions at once, for a decoder is fastest on many points.
+
+    Args:
+        decode: float [n, d] to images in [0, 1].
+        start: float [n, d], latents of real images.
+        directions: float [m, d].
+        target: The mean squared pixel change.
 
     Returns:
-        The step, its energy, and whether the direction is dead: the target out of reach.
+        The steps float64 [m], their energies float64 [m], and whether a direction is dead: the
+        target out of reach; bool [m].
     """
+    origin = decode(start)
     grid = np.linspace(0, MAX_STEP, _NUM_STEPS)[1:]
-    n, d = start.shape
-    steps = np.concatenate([grid, -grid])
-    points = start[None] + steps[:, None, None] * direction
-    images = decode(np.concatenate([start[None], points]).reshape(-1, d))
-    images = images.reshape(1 + len(steps), n, -1)
-    changes = np.mean((images[1:] - images[:1]) ** 2, axis=(1, 2))
-    energies = (changes[: len(grid)] + changes[len(grid) :]) / 2
-    reached = np.flatnonzero(energies >= target)
-    if len(reached) == 0:
-        return MAX_STEP, float(energies[-1]), True
-    high = float(grid[reached[0]])
-    low = high - grid[0]
+    steps = np.full(len(directions), MAX_STEP)
+    energies = np.zeros(len(directions))
+    dead = np.full(len(directions), True)
+    # Most directions need no long steps: the grid is looked at part by part.
+    for part in np.split(grid, range(_STEPS_AT_ONCE, len(grid), _STEPS_AT_ONCE)):
+        open_ = np.flatnonzero(dead)
+        if len(open_) == 0:
+            break
+        scaled = (directions[open_, None, :] * part[:, None]).reshape(-1, directions.shape[1])
+        found = _changes(decode, start, origin, scaled).reshape(len(open_), len(part))
+        reached = found >= target
+        steps[open_] = np.where(reached.any(axis=1), part[reached.argmax(axis=1)], MAX_STEP)
+        energies[open_] = found[:, -1]
+        dead[open_] = ~reached.any(axis=1)
+    live = np.flatnonzero(~dead)
+    if len(live) == 0:
+        return steps, energies, dead
+    high, low = steps[live], steps[live] - grid[0]
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if energy(decode, start, direction, middle) >= target:
-            high = middle
-        else:
-            low = middle
-    return high, energy(decode, start, direction, high), False
+        reached = _changes(decode, start, origin, middle[:, None] * directions[live]) >= target
+        high, low = np.where(reached, middle, high), np.where(reached, low, middle)
+    steps[live] = high
+    energies[live] = _changes(decode, start, origin, high[:, None] * directions[live])
+    return steps, energies, dead
+
+
+def _changes(
+    decode: Decode, start: np.ndarray, origin: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
+    """Mean squared pixel changes of images [n, ...] by +-offsets [m, d] from start [n, d]: [m]."""
+    points = start + np.stack([offsets, -offsets], axis=1)[:, :, None, :]  # [m, 2, n, d]
+    images = decode(points.reshape(-1, start.shape[1]))
+    images = images.reshape(len(offsets), 2, *origin.shape)
+    squared = np.square(images - origin).reshape(len(offsets), -1)
+    return np.asarray(squared.mean(axis=1), np.float64)
 
 
 def traverse(
@@ -108,8 +147,7 @@ def traverse(
         target: The mean squared pixel change at both ends' mean.
         num_frames: Frames a strip, the middle one being the start.
     """
-    found = [matched_step(decode, start[None], direction, target) for direction in directions]
-    steps, energies, dead = (np.array(column) for column in zip(*found, strict=True))
+    steps, energies, dead = matched_steps(decode, start[None], directions, target)
     places = np.linspace(-1, 1, num_frames)[None, :, None] * steps[:, None, None]
     points = start + places * directions[:, None, :]
     images = decode(points.reshape(-1, len(start)))

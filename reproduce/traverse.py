@@ -40,7 +40,6 @@ _ENERGY = flags.DEFINE_float(
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
 
-_ENERGY_SAMPLE = 2_000  # images
 _NUM_SAMPLES = 40
 _TEMPERATURES = (1.0, 0.7)  # 0.7 is Kingma & Dhariwal 2018's choice for pictures
 
@@ -80,7 +79,7 @@ def main() -> None:
 
     with run.locked():
         dataset = trained.load_dataset(run)
-        sample = trained.draw_images(dataset, _ENERGY_SAMPLE, config.seed)
+        sample = trained.draw_images(dataset, traversals.ENERGY_SAMPLE, config.seed)
         energy = _ENERGY.value or traversals.default_energy(dataset.images(sample))
         decode = trained.decoder(model)
         rows_of_images = trained.draw_images(dataset, len(encoded.latents), config.seed)
@@ -133,7 +132,7 @@ def _directions(
     """
     import numpy as np
 
-    from reproduce import bases
+    from reproduce import bases, traversals
 
     stratum = model.strata[0]
     directions = {"learned": stratum.embed(np.eye(stratum.size))}
@@ -144,11 +143,8 @@ def _directions(
     active = encoded.active()
     if len(active) < 2:
         return directions
-    scale = encoded.latents[:, active].std(axis=0)
     for index, basis in enumerate(bases.haar(num_random, len(active), rng)):
-        axes = np.zeros((len(active), encoded.latents.shape[1]))
-        axes[:, active] = basis.T * scale
-        directions[f"random_{index}"] = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+        directions[f"random_{index}"] = traversals.along_active(encoded, basis.T)
     return directions
 
 
