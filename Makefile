@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms test lint benchmark calibration study-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -68,6 +68,13 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/basis_throughput.py
 	$(RUN) benchmarks/score_throughput.py
 	$(RUN) benchmarks/glow_throughput.py
+
+explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=).
+	$(RUN) -m reproduce.explore --run=$(OUTPUT)
+
+$(VENV)/.study: pyproject.toml $(VENV)/.main
+	$(PIP) install --no-build-isolation --editable ".[study]"
+	@touch $@
 
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import flags
@@ -30,7 +31,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     Heavy modules belong inside `main`: `--help` and mistaken flags then answer at once.
     """
     module = sys.modules["__main__"]
-    name = os.path.splitext(os.path.basename(module.__file__ or "program"))[0]  # noqa: PTH119, PTH122
+    path = Path(module.__file__ or "program")
+    name = path.parent.name if path.stem == "__main__" else path.stem  # a package is a program, too
     if any(argument in ("--help", "-help", "-h", "--helpfull") for argument in sys.argv[1:]):
         print(f"{module.__doc__ or ''}\n{_describe_flags()}")
         sys.exit(0)

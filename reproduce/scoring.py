@@ -211,12 +211,18 @@ class BasisScorer:
         """Mutual information in each basis, as `InformationEngine` gives it."""
         return self._engine(bases)
 
-    def closed_forms(self, bases: np.ndarray) -> Scores:
-        """The metrics that need no fit, by column: float64 [b], for bases float [b, d, m]."""
+    def closed_forms(self, bases: np.ndarray, information: np.ndarray | None = None) -> Scores:
+        """The metrics that need no fit, by column: float64 [b].
+
+        Args:
+            bases: float [b, d, m].
+            information: Of these bases, where it is known already.
+        """
         scores: Scores = {}
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
-            scores |= self.of_information(self._engine(bases))
+            known = self._engine(bases) if information is None else information
+            scores |= self.of_information(known)
         if "covariance" in sources:
             turned = np.swapaxes(bases, 1, 2) @ self._covariance @ bases
         for name in self._closed:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import socket
 from pathlib import Path
 
 from absl import flags
 
 from data.files import InputError, write_text
-from reproduce import program
+from reproduce import program, serving
 
 _STUDY = flags.DEFINE_string("study", None, "The folder that reproduce.study.stimuli wrote.")
 _DATABASE = flags.DEFINE_string("database", None, "Where answers are kept (SQLite).")
@@ -69,7 +68,7 @@ def _serve(folder: Path, database: Path) -> None:
     if database.resolve().is_relative_to((folder / "public").resolve()):
         raise InputError(f"--database={database} is inside {folder / 'public'}; put it elsewhere")
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401
 
         from reproduce.study import collector, limits
         from reproduce.study.store import AnswerStore
@@ -85,48 +84,25 @@ def _serve(folder: Path, database: Path) -> None:
         limits.RateLimit(_REQUESTS_PER_SECOND.value, 20 * _REQUESTS_PER_SECOND.value),
         limits.RateLimit(_NEW_RATERS_PER_MINUTE.value / 60, _NEW_RATERS_PER_MINUTE.value),
     )
-    listening = _listen(_HOST.value, _PORT.value)
-    host, port = listening.getsockname()[:2]
+    listening = serving.listen(_HOST.value, _PORT.value)
+    host = listening.getsockname()[0]
     if not ipaddress.ip_address(host).is_loopback:
         logging.warning(
             "listening on %s without encryption; for raters elsewhere put a proxy with HTTPS "
             "before it, on this machine, and give --behind_proxy",
             host,
         )
-    shown = f"[{host}]" if ":" in host else host
-    print(f"http://{shown}:{port}/ collects into {database}; Ctrl-C ends it", flush=True)
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,  # it would keep raters' addresses
-        server_header=False,
-        proxy_headers=_BEHIND_PROXY.value,
-        forwarded_allow_ips="127.0.0.1,::1",
-        limit_concurrency=1000,
-        timeout_graceful_shutdown=5,
-    )
+    address = serving.address_of(listening)
+    print(f"{address} collects into {database}; Ctrl-C ends it", flush=True)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        serving.serve(
+            app,
+            listening,
+            proxy_headers=_BEHIND_PROXY.value,
+            forwarded_allow_ips="127.0.0.1,::1",
+        )
     finally:
         store.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket on that address.
-
-    Raises:
-        InputError: If there is no such address, or something else listens there.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen on --host={host} --port={port} ({error.strerror}); give others"
-        ) from error
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+"""Serves a local page on which one turns a trained model's basis and watches.
+
+Example:
+    python -m reproduce.explore --run=results/quick
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from pathlib import Path
+
+from absl import flags
+
+from data.files import InputError
+from reproduce import program, serving
+from reproduce.runs import RunDirectory, find_runs
+
+_RUN = flags.DEFINE_list(
+    "run", [], "A finished run, a folder of runs or the main job's results; or several."
+)
+_PREDICTOR_DIR = flags.DEFINE_string(
+    "predictor_dir",
+    None,
+    "A finished run of --model=factor_predictor, for leakage; by default the main job's.",
+)
+_HOST = flags.DEFINE_string("host", "127.0.0.1", "The address to listen on: of this machine.")
+_PORT = flags.DEFINE_integer("port", 8766, "The port to listen on.", 0, 65535)
+
+
+def main() -> None:
+    """Checks the flags, loads the first run, serves."""
+    if not _RUN.value:
+        raise InputError("--run is missing; give a finished run or a folder of them")
+    runs = _find(_RUN.value)
+    predictor = RunDirectory(_PREDICTOR_DIR.value) if _PREDICTOR_DIR.value else None
+    if predictor is not None:
+        predictor.read_config()
+    try:
+        import uvicorn  # noqa: F401
+        from starlette import requests  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed; pip install 'axisbias[study]' (in this folder: "
+            "pip install -e '.[study]')"
+        ) from error
+    listening = serving.listen(_HOST.value, _PORT.value)
+    program.start_tensorflow()
+    import numpy as np
+
+    from reproduce.explore import server, stage
+
+    def predictors(run: RunDirectory) -> list[RunDirectory]:
+        return [predictor] if predictor is not None else stage.find_predictors(run)
+
+    explorer = server.Explorer(runs, predictors, np.random.default_rng())
+    explorer.stage(0)  # a run that cannot be loaded ends the program, not the page
+    host = listening.getsockname()[0]
+    hosts = server.LOOPBACK
+    if not ipaddress.ip_address(host).is_loopback:
+        logging.warning("listening on %s: whoever reaches this machine sees the page", host)
+        hosts = ("*",)
+    address = serving.address_of(listening)
+    print(f"{address} explores {len(runs)} runs; Ctrl-C ends it", flush=True)
+    serving.serve(server.application(explorer, hosts), listening)
+
+
+def _find(paths: list[str]) -> list[RunDirectory]:
+    """The generative models' runs among paths, of which the main job's have them in `runs`."""
+    folders = [str(Path(path) / "runs") if Path(path, "runs").is_dir() else path for path in paths]
+    runs = [
+        run for run in find_runs(folders) if run.read_config().recipe.model != "factor_predictor"
+    ]
+    if not runs:
+        raise InputError(f"--run={','.join(paths)}: no generative model's run; give one")
+    return runs
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,114 @@
+"""What one sees in a basis: strips along its axes, the metrics' values, and what leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from reproduce import bases, purity, traversals
+from reproduce.explore.stage import MAX_SHOWN, Space, Stage
+from reproduce.purity_assessment import METRIC as PURITY
+
+NUM_TIMES = 41  # points of a path at which metrics are computed beforehand
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Strips:
+    """Traversals of the first axes of a basis, as pictures.
+
+    Attributes:
+        frames: uint8 [m, f, h, w, c].
+        steps: float64 [m].
+        dead: bool [m], whether an axis changes images by too little within the largest step.
+    """
+
+    frames: np.ndarray
+    steps: np.ndarray
+    dead: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """A basis, judged.
+
+    Attributes:
+        metrics: By name; with a predictor, traversal purity in the limit of small steps, too.
+        information: float64 [m, k'], of the first axes about each factor, as shares of the
+            factor's entropy; None without a representation.
+        leakage: float64 [m, k'], rows of the leakage matrix; None without a predictor.
+        angles: float64 [m], how far each axis is from its learned one, in degrees.
+    """
+
+    metrics: dict[str, float]
+    information: np.ndarray | None
+    leakage: np.ndarray | None
+    angles: np.ndarray
+
+
+def draw(stage: Stage, space: Space, basis: np.ndarray, image: int) -> Strips:
+    """Strips matched on image-space energy: the same as `reproduce.traverse` makes.
+
+    Args:
+        stage: A run.
+        space: What is turned.
+        basis: float [k, k], its columns the axes.
+        image: Of the starting ones.
+    """
+    directions = space.embed(basis[:, :MAX_SHOWN].T)
+    found = traversals.traverse(stage.decode, stage.starts[image], directions, stage.energy)
+    return Strips(np.rint(255 * found.frames).astype(np.uint8), found.steps, found.dead)
+
+
+def measure(space: Space, basis: np.ndarray) -> Measured:
+    """The metrics and the rows of a basis float [k, k]."""
+    shown = basis[:, :MAX_SHOWN]
+    metrics: dict[str, float] = {}
+    information = leakage = None
+    if space.scorer is not None:
+        found = space.scorer.information(basis[None])
+        scores = space.scorer.closed_forms(basis[None], found)
+        metrics = {name: float(values[0]) for name, values in scores.items()}
+        information = found[0, :MAX_SHOWN] / space.scorer.factor_entropies
+    if space.derivative is not None:
+        rows = space.derivative.rows(_of_unit_length(space, basis))
+        metrics[PURITY] = float(purity.purity_of_rows(rows).mean())
+        leakage = rows[:MAX_SHOWN]
+    cosines = np.abs(np.diagonal(shown))
+    return Measured(metrics, information, leakage, np.degrees(np.arccos(np.minimum(cosines, 1))))
+
+
+def along(space: Space, path: np.ndarray) -> dict[str, np.ndarray]:
+    """Every metric in many bases float [b, k, k]: float64 [b] by name."""
+    found = dict(space.scorer.closed_forms(path)) if space.scorer is not None else {}
+    if space.derivative is not None:
+        scaled = np.stack([_of_unit_length(space, basis) for basis in path])
+        found[PURITY] = space.derivative.purity(scaled)
+    return found
+
+
+def _of_unit_length(space: Space, basis: np.ndarray) -> np.ndarray:
+    """The coordinates by which derivatives along the learned axes give those along directions.
+
+    Where `embed` scales directions to unit length, derivatives along the learned axes are along
+    unit vectors; a direction is their sum, weighted by the axes' own lengths.
+    """
+    axes = space.embed(np.eye(space.size))
+    directions = space.embed(basis.T)
+    norms = np.sum(axes**2, axis=1, keepdims=True)
+    return (axes / norms) @ directions.T
+
+
+def times() -> np.ndarray:
+    """Places on a path from 0, the learned basis, to 1, a random one."""
+    return np.linspace(0, 1, NUM_TIMES)
+
+
+def path_of(rotation: np.ndarray) -> np.ndarray:
+    """The bases at `times` on the way to a rotation [k, k]: float64 [times, k, k]."""
+    return bases.geodesic(rotation, tuple(times()))
+
+
+def at(rotation: np.ndarray, time: float) -> np.ndarray:
+    """The basis float64 [k, k] at a time on the way to a rotation; times may be negative."""
+    return bases.geodesic(rotation, (time,))[0]
