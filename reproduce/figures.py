@@ -170,8 +170,10 @@ def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
                 top = max(top, (mean + sd).max())
             axis.set_title(verdicts.name(arm), loc="left")
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
-            if seeds and seeds[0].run:
-                axis.legend(frameon=False)
+        named = max(axes.flat, key=lambda axis: len(axis.lines))
+        handles, labels = named.get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside upper right", ncols=6, frameon=False)
         for axis in axes.flat:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
@@ -211,8 +213,9 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
             axis.set_xlabel("k, how many of the best axes are shown")
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylim(bottom=0)
-            if seeds:
-                axis.legend(frameon=False, fontsize=8)
+        named = max(axes.flat, key=lambda axis: len(axis.lines))
+        handles, labels = named.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False)
         top = max(axis.get_ylim()[1] for axis in axes.flat)
         for axis in axes.flat:
             axis.set_ylim(0, top)

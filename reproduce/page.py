@@ -18,6 +18,8 @@ from reproduce.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.runs import RunDirectory, flatten
 from reproduce.verdicts import SeedResult
 
+BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
+
 # The terms by which a training is judged, and what was published of them.
 REACHED = {
     "beta_vae": {"reconstruction": "reconstruction, nats", "kl": "KL, nats"},
@@ -103,6 +105,7 @@ def render(
         dataset=_describe_dataset(results[0]),
         sections=sections,
         picked=figures.to_svg(picking) if picking else None,
+        best_k=BEST_K,
         searches=[row for result in results for row in _search_rows(result)],
         general=[row for result in results for row in _general_rows(result)],
         seeds=[_seed_row(result) for result in results],
@@ -293,8 +296,15 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
     """How many random directions must be looked through to match the best k learned axes."""
     if result.picked is None:
         return []
-    label = {"arm": verdicts.name(result.arm), "seed": result.seed if result.run else None}
-    return [label | {"rows": result.picked.to_dict("records")}]
+    by_k = {row["k"]: row for row in result.picked.to_dict("records")}
+    rows = [by_k.get(k) for k in BEST_K] + [by_k[max(by_k)]]
+    return [
+        {
+            "arm": verdicts.name(result.arm),
+            "seed": result.seed if result.run else None,
+            "rows": rows,
+        }
+    ]
 
 
 def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
