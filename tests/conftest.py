@@ -18,6 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("axisbias")
 
+# Files that take long, the longest first: begun last, one of them would keep a single core busy.
+LONG_FILES = ("main_job", "training", "sweep", "study_page", "program", "study_collector", "glow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the files that take long."""
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
