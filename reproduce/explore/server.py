@@ -314,6 +314,7 @@ def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
                 "sign": scoring.sign_of(name),
                 "path": values.tolist(),
                 "random": {"low": low, "median": median, "high": high},
+                "draws": np.sort(null[name]).tolist(),
             }
         )
     return {
