@@ -6,13 +6,16 @@ PROFILE ?= quick
 DATASET ?= dsprites
 OUTPUT ?= results/$(PROFILE)
 RESULTS ?= paper/results
+RUNS ?= $(OUTPUT)/runs
+PREDICTORS ?= $(wildcard $(dir $(RUNS))predictors)
+STUDY ?= $(OUTPUT)/study
 VENV := .venv
 PAPER := .venv-paper
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study collect study-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -55,7 +58,7 @@ mechanisms: $(VENV)/.main  ## Repeat the literature's experiments on why axes al
 	$(RUN) -m reproduce.mechanism --profile=$(PROFILE)
 
 test: $(VENV)/.dev  ## Run every test.
-	$(RUN) -m pytest --numprocesses=auto --dist=loadfile
+	$(RUN) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev  ## Check style and types.
 	$(RUN) -m ruff check .
@@ -72,10 +75,6 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=).
 	$(RUN) -m reproduce.explore --run=$(OUTPUT)
 
-$(VENV)/.study: pyproject.toml $(VENV)/.main
-	$(PIP) install --no-build-isolation --editable ".[study]"
-	@touch $@
-
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
 	$(RUN) -m reproduce.power --workers=2 --output=paper/results/power.csv
@@ -91,6 +90,17 @@ $(PAPER)/.paper: requirements/paper.txt pyproject.toml
 	$(PYTHON) -m venv $(PAPER)
 	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement requirements/paper.txt
 	$(PAPER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+study: $(VENV)/.main  ## Draw a blinded study for people from finished runs: RUNS=, STUDY= where to.
+	$(RUN) -m reproduce.study.stimuli --runs=$(RUNS) --predictors=$(PREDICTORS) --output=$(STUDY) $(STUDY_FLAGS)
+	$(RUN) -m reproduce.study.publish --study=$(STUDY)
+
+collect: $(VENV)/.study  ## Serve that study on this machine, and keep people's answers.
+	$(RUN) -m reproduce.study.collect --study=$(STUDY) --database=$(STUDY)/private/answers.sqlite
+
+$(VENV)/.study: pyproject.toml $(VENV)/.main
+	$(PIP) install --no-build-isolation --editable ".[study]"
 	@touch $@
 
 # The bundle in reproduce/study/page/dist is kept in git, so that only who changes the page needs this.

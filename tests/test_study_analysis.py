@@ -54,11 +54,9 @@ def make_study(num_items=16, per_list=8, num_lists=8, arms=(ARM,), seed=0):
     )
     per = {"test": per_list, "catch": 6, "identical": 2}
     dealt = design.deal(
-        [
-            design.Group(pairs, per[kind], 3 if kind == "test" else 0)
-            for kind, pairs in groups.items()
-        ],
+        [design.Group(pairs, per[kind]) for kind, pairs in groups.items()],
         num_lists,
+        6,
         rng,
     )
     lists = [

@@ -53,16 +53,16 @@ def quarter_of(frames):
 # Dealing to lists
 
 
-def make_group(count, per_list, names=0):
+def make_group(count, per_list):
     made = [design.Pair(f"item{n}", (f"target{n}", f"other{n}")) for n in range(count)]
-    return design.Group(made, per_list, names)
+    return design.Group(made, per_list)
 
 
 @pytest.mark.parametrize(("count", "per_list"), [(64, 32), (24, 6), (8, 2), (256, 32), (15, 5)])
 def test_every_pair_is_seen_equally_often_from_either_side(count, per_list):
     group = make_group(count, per_list)
     num_lists = design.lists_needed([group], 3 * 2 * count // per_list)
-    lists = design.deal([group], num_lists, np.random.default_rng(0))
+    lists = design.deal([group], num_lists, 0, np.random.default_rng(0))
     seen = collections.Counter(trial.item for trials in lists for trial in trials)
     left = collections.Counter(
         trial.item for trials in lists for trial in trials if trial.left.startswith("target")
@@ -77,19 +77,29 @@ def test_every_pair_is_seen_equally_often_from_either_side(count, per_list):
 
 def test_lists_hold_as_many_of_every_arm():
     group = make_group(128, 32)  # two arms, side by side
-    lists = design.deal([group], 8, np.random.default_rng(1))
+    lists = design.deal([group], 8, 0, np.random.default_rng(1))
     for trials in lists:
         assert sum(int(trial.item[4:]) < 64 for trial in trials) == 16
 
 
 def test_names_are_asked_so_often_and_groups_are_mixed():
-    groups = [make_group(16, 8, names=3), make_group(4, 2)]
-    lists = design.deal(groups, 4, np.random.default_rng(2))
+    groups = [make_group(16, 8), make_group(4, 2)]
+    lists = design.deal(groups, 4, 3, np.random.default_rng(2))
     for trials in lists:
         assert len(trials) == 10
         assert sum(trial.ask_name for trial in trials) == 3
     # Pairs of the second group have the names of the first's: they stand anywhere.
     assert lists[0] != lists[2]
+
+
+def test_the_question_for_a_name_does_not_tell_the_kind():
+    other = design.Group([design.Pair(f"catch{n}", ("a", "b")) for n in range(24)], 6)
+    lists = design.deal([make_group(64, 32), other], 64, 8, np.random.default_rng(3))
+    asked = [
+        trial.item.startswith("catch") for trials in lists for trial in trials if trial.ask_name
+    ]
+    expected, share = 64 * 8 * 6 / 38, 6 / 38
+    assert abs(sum(asked) - expected) < 4 * np.sqrt(expected * (1 - share))
 
 
 def test_lists_suffice_for_the_raters_and_are_whole_blocks():
@@ -157,7 +167,7 @@ def test_catch_trials_change_one_factor_and_two():
 
 
 def test_an_energy_out_of_reach_is_an_error():
-    with pytest.raises(RuntimeError, match="energy"):
+    with pytest.raises(InputError, match="energy"):
         catch_trials.draw(BLOCKS, 10.0, 1, NUM_FRAMES, np.random.default_rng(0))
 
 
@@ -415,7 +425,7 @@ def test_names_depend_on_what_only_the_checkpoint_tells(study):
         {"trials": 7},
         {"label_free_trials": 0},
         {"catch_trials": 1},
-        {"names": 9},
+        {"names": 16},
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(change):

@@ -14,6 +14,7 @@ import numpy as np
 
 from data import dsprites, faces
 from data.dataset import Dataset
+from data.files import InputError
 
 # Factors that a viewer may take for one: moving along x and y at once is moving along a diagonal.
 # A strip that changes two of a set would be no wrong answer.
@@ -125,14 +126,17 @@ def draw(
         rng: Draws images and factors, again and again until both strips of a pair are matched.
 
     Raises:
-        RuntimeError: If too few can be matched, as with an energy no factor reaches.
+        InputError: If too few can be matched, as with an energy no factor reaches.
     """
     pairs: list[CatchPair] = []
     for _ in range(_MAX_BATCHES):
         pairs += _batch(renderer, energy, num_frames, rng)
         if len(pairs) >= count:
             return pairs[:count]
-    raise RuntimeError(f"too few pairs of rendered strips reach an energy of {energy:.3g}")
+    raise InputError(
+        f"too few pairs of rendered strips change by an energy of {energy:.3g}, as catch trials "
+        "must; give another --energy_share"
+    )
 
 
 def _batch(

@@ -1,7 +1,8 @@
 """Which rater sees which pairs, on which side and when: fixed before anybody answers.
 
 Every list holds the same number of pairs of each group. Lists come in blocks: over a block every
-pair is seen twice, once with each strip on the left.
+pair is seen twice, once with each strip on the left. In which trials a rater is asked what changed
+is drawn from all of a list: were it from the test pairs alone, the question would tell them apart.
 """
 
 from __future__ import annotations
@@ -35,12 +36,10 @@ class Group:
     Attributes:
         pairs: Those of one arm side by side: each list gets as many of every arm as can be.
         per_list: How many a list holds, a divisor of their number.
-        names_per_list: Of how many the rater is asked what changed.
     """
 
     pairs: Sequence[Pair]
     per_list: int
-    names_per_list: int = 0
 
     @property
     def lists_per_block(self) -> int:
@@ -74,15 +73,18 @@ def lists_needed(groups: Sequence[Group], num_raters: int) -> int:
     return -(-num_raters // block) * block
 
 
-def deal(groups: Sequence[Group], num_lists: int, rng: np.random.Generator) -> list[list[Trial]]:
+def deal(
+    groups: Sequence[Group], num_lists: int, names: int, rng: np.random.Generator
+) -> list[list[Trial]]:
     """Deals pairs to lists.
 
     Args:
         groups: Each evenly divisible.
         num_lists: A multiple of every group's block, as `lists_needed` gives it.
-        rng: Draws parts, sides, and the order of trials within a list.
+        names: In how many trials of each list the rater is asked what changed.
+        rng: Draws parts, sides, and of each list the order and the trials that ask.
     """
-    lists: list[list[Trial]] = [[] for _ in range(num_lists)]
+    lists: list[list[tuple[str, str, str]]] = [[] for _ in range(num_lists)]
     for group in groups:
         if not group.per_list:
             continue
@@ -90,11 +92,21 @@ def deal(groups: Sequence[Group], num_lists: int, rng: np.random.Generator) -> l
         for first in range(0, num_lists, 2 * num_parts):
             for number, trials in enumerate(_block(group, num_parts, rng)):
                 lists[first + number] += trials
-    return [[trials[index] for index in rng.permutation(len(trials))] for trials in lists]
+    return [_shuffled(trials, names, rng) for trials in lists]
 
 
-def _block(group: Group, num_parts: int, rng: np.random.Generator) -> list[list[Trial]]:
-    """Parts of the pairs, and the same parts with sides changed."""
+def _shuffled(
+    trials: Sequence[tuple[str, str, str]], names: int, rng: np.random.Generator
+) -> list[Trial]:
+    order = rng.permutation(len(trials))
+    asked = rng.permutation(np.arange(len(trials)) < names)
+    return [Trial(*trials[index], bool(ask)) for index, ask in zip(order, asked, strict=True)]
+
+
+def _block(
+    group: Group, num_parts: int, rng: np.random.Generator
+) -> list[list[tuple[str, str, str]]]:
+    """Parts of the pairs, and the same parts with sides changed: item, left and right strip."""
     # Dealt like cards from pairs shuffled within hands: neighbours, and so arms, are spread evenly.
     hands = [
         rng.permutation(np.arange(first, first + num_parts))
@@ -105,16 +117,15 @@ def _block(group: Group, num_parts: int, rng: np.random.Generator) -> list[list[
         n = len(part)
         swapped = rng.permutation(np.arange(n) < n // 2 + (n % 2) * rng.integers(2))
         for flip in (False, True):
-            asked = rng.permutation(np.arange(n) < group.names_per_list)
             lists.append(
                 [
-                    _trial(group.pairs[pair], bool(swap ^ flip), bool(ask))
-                    for pair, swap, ask in zip(part, swapped, asked, strict=True)
+                    _placed(group.pairs[pair], bool(swap ^ flip))
+                    for pair, swap in zip(part, swapped, strict=True)
                 ]
             )
     return lists
 
 
-def _trial(pair: Pair, swap: bool, ask_name: bool) -> Trial:
+def _placed(pair: Pair, swap: bool) -> tuple[str, str, str]:
     left, right = pair.strips[::-1] if swap else pair.strips
-    return Trial(pair.item, left, right, ask_name)
+    return pair.item, left, right

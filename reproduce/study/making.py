@@ -244,7 +244,7 @@ def _write(
     groups = _groups(named, plan)
     design.check_groups(groups)
     num_lists = design.lists_needed(list(groups.values()), plan.raters)
-    lists = design.deal(list(groups.values()), num_lists, rng)
+    lists = design.deal(list(groups.values()), num_lists, plan.names, rng)
     rows, metrics, content, directions = [], [], {}, {}
     for pair, own in named:
         for strip, row, frames, direction in zip(
@@ -332,7 +332,7 @@ def _groups(named: Sequence[tuple[_Drawn, design.Pair]], plan: Plan) -> dict[str
         return [own for pair, own in named if (pair.kind, pair.key[0]["rule"]) == (kind, rule)]
 
     return {
-        "test": design.Group(of("test", "uniform"), plan.trials, plan.names),
+        "test": design.Group(of("test", "uniform"), plan.trials),
         "label-free": design.Group(of("test", "label_free"), plan.label_free_trials),
         "catch": design.Group(of("catch"), plan.catch_trials),
         "identical": design.Group(of("identical"), plan.identical_trials),

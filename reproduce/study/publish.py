@@ -25,7 +25,18 @@ def main() -> None:
         raise InputError("--study is missing; give the folder that reproduce.study.stimuli wrote")
     from reproduce.study import static_page
 
-    print(static_page.install(Path(_STUDY.value)))
+    study = Path(_STUDY.value)
+    page = static_page.install(study)
+    database, key = study / "private" / "answers.sqlite", study / "private" / "key.csv"
+    print(
+        f"{page} opens in any browser; whoever answers there downloads the answers at the end",
+        "to collect them instead, on this machine:",
+        f"  python -m reproduce.study.collect --study={study} --database={database}",
+        "and once people have answered:",
+        f"  python -m reproduce.study.collect --database={database} --export=answers.csv",
+        f"  python -m reproduce.study.analyse --answers=answers.csv --key={key}",
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

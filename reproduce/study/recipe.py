@@ -75,8 +75,10 @@ def check(plan: Plan, configs: Sequence[RunConfig]) -> None:
             f"--catch_trials={plan.catch_trials} of {plan.trials_per_list} trials; expected a "
             "tenth or more"
         )
-    if plan.names > plan.trials:
-        raise InputError(f"--names={plan.names}; expected no more than --trials={plan.trials}")
+    if plan.names > plan.trials_per_list:
+        raise InputError(
+            f"--names={plan.names}; expected no more than a list's {plan.trials_per_list} trials"
+        )
 
 
 def check_output(output: str) -> None:
