@@ -50,10 +50,10 @@ def main() -> None:
 
     from reproduce.explore import server, stage
 
-    def predictors(run: RunDirectory) -> list[RunDirectory]:
-        return [predictor] if predictor is not None else stage.find_predictors(run)
+    def load(run: RunDirectory) -> stage.Stage:
+        return stage.load(run, [predictor] if predictor else stage.find_predictors(run))
 
-    explorer = server.Explorer(runs, predictors, np.random.default_rng())
+    explorer = server.Explorer(runs, load, np.random.default_rng())
     explorer.stage(0)  # a run that cannot be loaded ends the program, not the page
     host = listening.getsockname()[0]
     hosts = server.LOOPBACK

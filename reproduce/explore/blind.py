@@ -174,24 +174,26 @@ class Session:
         return hidden, guesses, judge(hidden, guesses, np.random.default_rng(0))
 
 
+def headline(outcome: Outcome) -> str:
+    """What an outcome comes to."""
+    if outcome.p_value <= 0.05:
+        return "You found the learned basis better than by chance"
+    return "Your guesses are not told apart from blind ones"
+
+
 def sentence(outcome: Outcome, seen: bool) -> str:
     """An outcome in words."""
     n = len(outcome.misses)
-    told_apart = (
-        "You find the learned basis better than chance."
-        if outcome.p_value <= 0.05
-        else "Your guesses are not told apart from blind ones."
-    )
     text = (
-        f"{told_apart} They were {100 * outcome.mean_miss:.0f}% of the slider away on average over "
-        f"{n} rounds; the same guesses made blindly would be {100 * outcome.chance_miss:.0f}% away "
+        f"You were {100 * outcome.mean_miss:.0f}% of the slider away on average over {n} rounds. "
+        f"The same guesses made blindly would be {100 * outcome.chance_miss:.0f}% away "
         f"({100 * outcome.chance_low:.0f} to {100 * outcome.chance_high:.0f}% in 95 of 100 such "
-        f"sessions), p = {outcome.p_value:.2g}. Within {100 * NEAR:.0f}%: {outcome.hits} of {n}, "
-        f"by chance {outcome.chance_hits:.1f}."
+        f"sessions); p = {outcome.p_value:.2g}. Within {100 * NEAR:.0f}% of the slider: "
+        f"{outcome.hits} of {n} guesses, by chance {outcome.chance_hits:.1f}."
     )
     if seen:
         text += (
-            " You had seen this model's learned axes before, so you may have known them again; "
-            "that is memory, not a judgement of them."
+            " You had seen this model's learned axes before. To know them again is memory, not a "
+            "judgement of them."
         )
     return text

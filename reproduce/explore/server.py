@@ -53,18 +53,18 @@ class Explorer:
     def __init__(
         self,
         runs: Sequence[RunDirectory],
-        predictors: Callable[[RunDirectory], Sequence[RunDirectory]],
+        load: Callable[[RunDirectory], Stage],
         rng: np.random.Generator,
     ) -> None:
         """Loads nothing yet.
 
         Args:
             runs: Of generative models.
-            predictors: Where a run's factors are read.
+            load: Loads one of them.
             rng: Draws what is hidden.
         """
         self.runs = tuple(runs)
-        self._predictors = predictors
+        self._load = load
         self._rng = rng
         self._stages: collections.OrderedDict[int, Stage] = collections.OrderedDict()
         self._sessions: collections.OrderedDict[str, blind.Session] = collections.OrderedDict()
@@ -76,8 +76,7 @@ class Explorer:
             InputError: If it cannot be loaded.
         """
         if number not in self._stages:
-            run = self.runs[number]
-            self._stages[number] = stage.load(run, self._predictors(run))
+            self._stages[number] = self._load(self.runs[number])
             if len(self._stages) > _MAX_STAGES:
                 self._stages.popitem(last=False)
         self._stages.move_to_end(number)
@@ -276,6 +275,7 @@ def _guess(explorer: Explorer) -> Endpoint:
                 "misses": outcome.misses.tolist(),
                 "hidden": hidden.tolist(),
                 "guesses": guesses.tolist(),
+                "headline": blind.headline(outcome),
                 "sentence": blind.sentence(outcome, session.seen),
             }
         return JSONResponse(answer)

@@ -26,6 +26,7 @@ MAX_SHOWN = 12  # axes of a space
 MAX_SIZE = 256  # dimensions: the path's Schur form takes seconds in more
 _LEAKAGE_IMAGES = 8
 _NUM_RANDOM = 199
+_NOUNS = {"codes": "code", "noise": "noise", "channels": "channel", "position": "channel"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,21 +115,10 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
         [trained.start_inputs(model, dataset, row[None], config.seed) for row in rows]
     )
     decode = trained.decoder(model)
-    parts = _parts(model, encoded)
-    if not parts:
-        raise InputError(f"{run.path} has no latents of which two can be turned")
     differentiate = _differentiator(run, predictors, dataset, decode, starts)
-    spaces = {
-        name: Space(
-            name,
-            summary,
-            labels,
-            embed,
-            BasisScorer(points, METRICS, config.seed) if points else None,
-            differentiate(embed(np.eye(len(labels)))) if differentiate else None,
-        )
-        for name, summary, labels, embed, points in parts
-    }
+    spaces = spaces_of(model, encoded, config.seed, differentiate)
+    if not spaces:
+        raise InputError(f"{run.path} has no latents of which two can be turned")
     return Stage(
         title_of(run),
         config.data_set,
@@ -138,6 +128,33 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
         traversals.default_energy(dataset.images(sample)),
         spaces,
     )
+
+
+def spaces_of(
+    model: Any,
+    encoded: Representation,
+    seed: int,
+    differentiate: Callable[[np.ndarray], Derivative] | None,
+) -> dict[str, Space]:
+    """What can be turned in a model, the main space first; none may be left.
+
+    Args:
+        model: As `models` documents it; of a VAE, the representation says all.
+        encoded: Its representation.
+        seed: Of the metrics.
+        differentiate: From axes [k, D] to the derivative of a predictor's readings, if any.
+    """
+    return {
+        name: Space(
+            name,
+            summary,
+            labels,
+            embed,
+            BasisScorer(points, METRICS, seed) if points else None,
+            differentiate(embed(np.eye(len(labels)))) if differentiate else None,
+        )
+        for name, summary, labels, embed, points in _parts(model, encoded)
+    }
 
 
 _Part = tuple[str, str, tuple[str, ...], Callable[[np.ndarray], np.ndarray], Points | None]
@@ -152,8 +169,7 @@ def _parts(model: Any, encoded: Representation) -> list[_Part]:
         if not 2 <= stratum.size <= MAX_SIZE:
             continue
         scored = index == 0 and stratum.size == encoded.latents.shape[1]
-        what = {"codes": "code", "channels": "channel", "position": "channel"}
-        noun = what.get(stratum.name, "latent")
+        noun = _NOUNS.get(stratum.name, "latent")
         labels = tuple(f"{noun} {axis}" for axis in range(stratum.size))
         points = encoded.points() if scored else None
         parts.append((stratum.name, stratum.summary, labels, stratum.embed, points))

@@ -213,18 +213,21 @@ function buildRows(labels) {
   axes.replaceChildren(...rows.map(({ row }) => row));
   $("rows").removeAttribute("aria-busy");
   $("caption").textContent = state.mode === "blind"
-    ? "Every strip changes the image by the same amount. A faint one hardly changes anything."
+    ? "Every strip changes the image by the same amount; a faint one hardly changes anything."
     : "Every strip is stepped along until the image has changed by the same energy (mean squared pixel change), as reproduce.traverse does; ± is the step in prior standard deviations. Faint: dead, the image hardly changes within three.";
+  if (state.mode === "blind") $("caption").append(element("span", "keys", " Arrow keys turn the axes, Enter says that the learned basis is here."));
 }
 
 function buildHeat() {
   const { scene } = state;
   const factors = state.heat ? scene.factors : [];
   const many = factors.length > 6;
+  const names = factors.map((name) => name.replaceAll("_", " "));
   $("rows").style.setProperty("--factors", Math.max(1, factors.length));
+  $("rows").style.setProperty("--cells", many ? `repeat(${factors.length}, 1.9rem)` : names.map((name) => `max(2.9rem, ${0.44 * name.length + 0.4}rem)`).join(" "));
   $("rows").classList.toggle("many", many);
   $("heat-head").classList.toggle("many", many);
-  $("heat-head").replaceChildren(...factors.map((name) => element("span", "", name.replaceAll("_", " "))));
+  $("heat-head").replaceChildren(...names.map((name) => element("span", "", name)));
   for (const row of rows) {
     row.cells = factors.map(() => element("span"));
     row.heat.replaceChildren(...row.cells);
@@ -280,7 +283,7 @@ function show(frame, place) {
   if (state.mode === "blind") return;
   state.frame = frame;
   const mean = frame.angles.reduce((a, b) => a + b, 0) / frame.angles.length;
-  $("where").textContent = place === 0 ? "The learned basis" : `${Math.round((100 * place) / PLACES)}% of the way · axes turned by ${Math.round(mean)}° on average`;
+  $("where").textContent = place === 0 ? "The learned basis" : `${Math.round((100 * place) / PLACES)}% of the way · axes turned by ${Math.round(mean)}°`;
   showHeat();
   showMetrics();
 }
@@ -292,7 +295,7 @@ function showHeat() {
     const cell = rows[i].cells[j];
     const blank = state.heat === "leakage" && state.frame.dead[i];
     cell.style.background = blank ? "" : cividis(share);
-    cell.style.color = share > 0.55 ? "#000" : "#fff";
+    cell.style.color = share > 0.47 ? "#000" : "#fff";
     cell.textContent = !blank && share >= 0.095 ? Math.round(100 * share) : "";
     cell.title = `${state.scene.factors[j]} ${Math.round(100 * share)}%`;
   }));
@@ -300,7 +303,12 @@ function showHeat() {
 
 // ------------------------------------------------------------------------------------------- metrics
 
-const number = (value) => value.toFixed(3).replace(/^(-?)0\./, "$1.");
+function number(value) {
+  const size = Math.abs(value);
+  if (size >= 10) return value.toPrecision(3);
+  if (size < 5e-4 && size > 0) return value.toExponential(0);
+  return value.toFixed(3).replace(/^(-?)0\./, "$1.");
+}
 const heading = (metric) => metric.title[0].toUpperCase() + metric.title.slice(1);
 let meters = {};
 
@@ -344,7 +352,7 @@ function showMetrics() {
     now.style.left = at(current);
     if (metric.name !== state.metric) continue;
     const better = metric.draws.filter((draw) => metric.sign * draw >= metric.sign * current - 1e-9).length;
-    $("plot-note").textContent = `${number(current)} here · ${better} of ${metric.draws.length} random bases are as good`;
+    $("plot-note").textContent = `${number(current)} · reached by ${better} of ${metric.draws.length} random bases`;
   }
 }
 
@@ -434,6 +442,7 @@ function showResult(result) {
   state.blind = null;
   $("stage").hidden = true;
   $("result").hidden = false;
+  $("headline").textContent = result.headline;
   $("sentence").textContent = result.sentence;
   $("tracks").replaceChildren(...result.guesses.map((guessed, i) => {
     const track = element("div", "track");
