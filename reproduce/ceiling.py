@@ -10,7 +10,7 @@ import numpy as np
 
 _ANGLES = 16  # tried in each plane
 _MAX_SWEEPS = 8
-_MAX_TURNS = 4_000  # of a plane, in all sweeps at a resolution; one sweep is always made
+_MAX_TURNS = 1_200  # of a plane, in all sweeps at a resolution; one sweep is always made
 _TOLERANCE = 1e-4
 
 
