@@ -94,10 +94,9 @@ def test_the_path_leads_from_the_learned_axes_to_random_ones(staged):
     np.testing.assert_allclose(frames.at(rotation, 0), np.eye(4), atol=1e-9)
     np.testing.assert_allclose(np.abs(frames.at(rotation, 1)), np.abs(rotation), atol=1e-9)
     path = frames.path_of(rotation)
-    np.testing.assert_allclose(
-        path @ path.swapaxes(1, 2), np.tile(np.eye(4), (41, 1, 1)), atol=1e-9
-    )
-    speeds = [np.linalg.norm(b - a) for a, b in zip(path, path[1:], strict=False)]
+    squares = path @ path.swapaxes(1, 2)
+    np.testing.assert_allclose(squares, np.broadcast_to(np.eye(4), squares.shape), atol=1e-9)
+    speeds = [np.linalg.norm(b - a) for a, b in itertools.pairwise(path)]
     assert np.ptp(speeds) < 1e-6
 
 
@@ -146,11 +145,11 @@ def trained_run(tensorflow, tiny, tmp_path_factory) -> RunDirectory:
     from reproduce import trained, training
 
     results = tmp_path_factory.mktemp("results")
-    short = {"batch_size": 16, "num_steps": 150, "log_every": 50, "checkpoint_every": 150}
     vae = {"network": "higgins2017_dsprites", "beta": 0.1, "learning_rate": 1e-3}
+    vae |= {"batch_size": 16, "num_steps": 150, "log_every": 150, "checkpoint_every": 150}
     runs = {
-        "runs/a": config_of(tiny, "beta_vae", **short, **vae),
-        "predictors/16": config_of(tiny, "factor_predictor", **short),
+        "runs/a": config_of(tiny, "beta_vae", **vae),
+        "predictors/16": config_of(tiny, "factor_predictor", num_steps=0),
     }
     dataset = arrays.load(tiny)
     for name, config in runs.items():
@@ -261,7 +260,7 @@ def test_chance_is_what_guesses_miss_that_know_nothing():
 def test_p_is_uniform_for_who_sees_nothing_whatever_the_rule(rule):
     rng = np.random.default_rng(2)
     values = []
-    for _ in range(150):
+    for _ in range(50):
         hidden = rng.integers(blind.PLACES + 1, size=10)
         guesses = {
             "uniform": rng.integers(blind.PLACES + 1, size=10),
@@ -434,36 +433,43 @@ def address(explorer):
     thread.join()
 
 
-@contextlib.contextmanager
-def opened(address: str, **settings):
-    """A page in a fresh Chromium; fails if it logs an error or asks another server."""
+@pytest.fixture(scope="module")
+def browser():
     from study_folder import CHROMIUM
 
     if CHROMIUM is None:
         pytest.skip("needs Chromium: chromium or chromium-browser on the PATH")
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra `test`")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        found = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--disable-gpu", "--disable-quic", "--disable-background-networking"],
             chromium_sandbox=os.geteuid() != 0,
             timeout=PATIENCE,
         )
-        page = browser.new_context(**settings).new_page()
-        page.set_default_timeout(PATIENCE)
-        faults = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith((address, "data:")) else faults.append(request.url)
-            ),
-        )
-        page.goto(address + settings.pop("hash", ""))
-        yield page
-        assert faults == []
-        browser.close()
+        yield found
+        found.close()
+
+
+@contextlib.contextmanager
+def opened(browser, address: str, **settings):
+    """A page in a fresh profile; fails if it logs an error or asks another server."""
+    context = browser.new_context(**settings)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+
+    def check(request):
+        if not request.url.startswith((address, "data:")):
+            faults.append(request.url)
+
+    page.on("request", check)
+    page.goto(address)
+    yield page
+    assert faults == []
+    context.close()
 
 
 def shown(page, place: int):
@@ -482,8 +488,8 @@ def shot(page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"explore_{name}.png", full_page=True)
 
 
-def test_turning_by_keys_on_a_desktop(address):
-    with opened(address, viewport={"width": 1280, "height": 800}) as page:
+def test_turning_by_keys_on_a_desktop(browser, address):
+    with opened(browser, address, viewport={"width": 1280, "height": 800}) as page:
         shown(page, 0)
         learned = picture(page)
         assert len(learned) == 3
@@ -511,9 +517,9 @@ def test_turning_by_keys_on_a_desktop(address):
         shot(page, "desktop")
 
 
-def test_the_blind_game_by_touch_on_a_phone(address, explorer):
+def test_the_blind_game_by_touch_on_a_phone(browser, address, explorer):
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    with opened(address, **phone, device_scale_factor=2) as page:
+    with opened(browser, address, **phone, device_scale_factor=2) as page:
         shown(page, 0)
         shot(page, "phone")
         page.get_by_role("button", name="Play blind").tap()
