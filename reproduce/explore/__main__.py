@@ -56,7 +56,7 @@ def main() -> None:
     explorer = server.Explorer(runs, load, np.random.default_rng())
     explorer.stage(0)  # a run that cannot be loaded ends the program, not the page
     host = listening.getsockname()[0]
-    hosts = server.LOOPBACK
+    hosts: tuple[str, ...] = server.LOOPBACK
     if not ipaddress.ip_address(host).is_loopback:
         logging.warning("listening on %s: whoever reaches this machine sees the page", host)
         hosts = ("*",)

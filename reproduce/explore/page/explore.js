@@ -351,6 +351,7 @@ function showMetrics() {
     value.textContent = number(current);
     now.style.left = at(current);
     if (metric.name !== state.metric) continue;
+    if (plotted) $("dot-now").style.bottom = `${100 - plotted.y(current)}%`; // between the curve's points
     const better = metric.draws.filter((draw) => metric.sign * draw >= metric.sign * current - 1e-9).length;
     $("plot-note").textContent = `${number(current)} · reached by ${better} of ${metric.draws.length} random bases`;
   }
