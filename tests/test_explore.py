@@ -147,9 +147,10 @@ def trained_run(tensorflow, tiny, tmp_path_factory) -> RunDirectory:
     results = tmp_path_factory.mktemp("results")
     vae = {"network": "higgins2017_dsprites", "beta": 0.1, "learning_rate": 1e-3}
     vae |= {"batch_size": 16, "num_steps": 150, "log_every": 150, "checkpoint_every": 150}
+    once = {"batch_size": 4, "num_steps": 1, "log_every": 1, "checkpoint_every": 1}
     runs = {
         "runs/a": config_of(tiny, "beta_vae", **vae),
-        "predictors/16": config_of(tiny, "factor_predictor", num_steps=0),
+        "predictors/16": config_of(tiny, "factor_predictor", **once),
     }
     dataset = arrays.load(tiny)
     for name, config in runs.items():
