@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import SYSTEMS, Results, Run, name
-from reproduce.style import LEARNED, side_by_side
+from reproduce.style import LEARNED, heat_map, side_by_side
 
 _SHOWN = 6  # axes of a basis in a heat map
 _SHORT = {"orientation": "angle", "pos_x": "x", "pos_y": "y"}
@@ -81,13 +81,7 @@ def _best(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _heat_map(axis: Axes, rows: np.ndarray, names: list[str]) -> None:
-    axis.imshow(rows, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    for (i, j), share in np.ndenumerate(rows):
-        if share >= 0.095 and len(names) <= 6:
-            colour = "black" if share > 0.55 else "white"
-            axis.text(
-                j, i, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=5
-            )
+    heat_map(axis, rows, 5 if len(names) <= 6 else None)
     axis.set_xticks(range(len(names)), [_SHORT.get(n, n) for n in names], rotation=45, ha="right")
     axis.tick_params(length=0, pad=1, labelsize=5.5)
     axis.set_yticks([])

@@ -355,61 +355,72 @@ def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarra
     return figure
 
 
-def leakage(learned: pd.DataFrame, random: pd.DataFrame, data: pd.DataFrame) -> Figure:
+def leakage(
+    learned: pd.DataFrame, random: pd.DataFrame, data: pd.DataFrame, strips: dict[int, np.ndarray]
+) -> Figure:
     """Rows of shares of the factors' changes: learned axes, what the data imply, random axes.
+
+    Beside the rows of learned axes are their traversals.
 
     Args:
         learned: leakage.csv: axis, purity, dead, and a column for each factor.
         random: random_leakage.csv, the same of a random basis.
         data: data_leakage.csv: given, and a column for each factor.
+        strips: uint8 [frames, h, w, c], traversals of learned axes.
     """
     names = [column for column in data.columns if column != "given"]
     learned = learned.sort_values(["dead", "purity"], ascending=[True, False], kind="stable")
     random = random.sort_values(["dead", "purity"], ascending=[True, False], kind="stable")
     dominant = learned[names].to_numpy().argmax(axis=1)
     blocks = (
-        ("learned axes", learned[names].to_numpy(), learned),
-        ("the same, if all that changes\nis what goes with it in the data", None, None),
-        ("a random basis' axes", random[names].to_numpy(), random),
+        ("learned axes\n(number: purity)", learned[names].to_numpy(), learned),
+        ("what goes with their\nfactor in the data", None, None),
+        ("axes of a\nrandom basis", random[names].to_numpy(), random),
     )
     with plt.rc_context(_STYLE):
-        height = 0.24 * max(len(learned), len(random)) + 1.3
-        figure, axes = _grid(1, 3, height)
-        for axis, (title, rows, frame) in zip(axes[0], blocks, strict=True):
+        height = 0.28 * max(len(learned), len(random)) + 1.3
+        figure, (beside, *axes) = plt.subplots(
+            1, 4, figsize=(_WIDTH, height), gridspec_kw={"width_ratios": (1.2, 1, 1, 1)}
+        )
+        _traversals_beside(beside, learned, strips)
+        for axis, (title, rows, frame) in zip(axes, blocks, strict=True):
             if rows is None or frame is None:
                 rows = data[names].to_numpy()[dominant]
                 is_dead = learned["dead"].to_numpy()
-                labels = [
-                    "" if dead else f"given {names[j]}"
-                    for j, dead in zip(dominant, is_dead, strict=True)
-                ]
+                labels = [""] * len(rows)
             else:
                 labels = [
-                    f"{row.axis}{' (dead)' if row.dead else f'  purity {row.purity:.2f}'}"
+                    f"{row.axis}: {'dead' if row.dead else f'{row.purity:.2f}'}"
                     for row in frame.itertuples()
                 ]
                 is_dead = frame["dead"].to_numpy()
             shown = np.where(is_dead[:, None], np.nan, rows)
-            axis.imshow(shown, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-            for (i, j), share in np.ndenumerate(rows):
-                if not is_dead[i] and share >= 0.095:
-                    colour = "black" if share > 0.55 else "white"
-                    axis.text(
-                        j,
-                        i,
-                        f"{100 * share:.0f}",
-                        ha="center",
-                        va="center",
-                        color=colour,
-                        fontsize=7,
-                    )
-            axis.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
+            many = len(names) > 6
+            style.heat_map(axis, shown, 5.5 if many else 7)
+            axis.set_xticks(
+                range(len(names)), names, rotation=45, ha="right", fontsize=6.5 if many else 8
+            )
             axis.set_yticks(range(len(rows)), labels, fontsize=7)
             axis.set_title(title, loc="left", color=LEARNED if frame is learned else "black")
             for side in ("left", "bottom"):
                 axis.spines[side].set_visible(False)
             axis.tick_params(length=0)
+        longest = max(len(learned), len(random))
+        for axis in (beside, *axes):  # rows of one height throughout
+            axis.set_ylim(longest - 0.5, -0.5)
     return figure
+
+
+def _traversals_beside(axis: Axes, learned: pd.DataFrame, strips: dict[int, np.ndarray]) -> None:
+    """The strips of live axes, each in its row."""
+    for place, row in enumerate(learned.itertuples()):
+        if row.axis in strips and not row.dead:
+            extent = (0, 1, place + 0.46, place - 0.46)
+            strip = side_by_side(strips[row.axis])
+            axis.imshow(strip, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
+    axis.set_xlim(0, 1)
+    axis.set_title("their traversals", loc="left", color=LEARNED)
+    axis.set_axis_off()
 
 
 def sample_sheet(sheets: dict[str, np.ndarray], num_columns: int = 20) -> Figure:

@@ -203,6 +203,10 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
             ("data_leakage", ["given"]),
         )
     )
+    frames = load_npz(result.run.traversals_file, ["learned/frames"])["learned/frames"]
+    table = verdicts.read_table(result.run.path / "traversals.csv", ["basis", "axis"])
+    axes = table.loc[table["basis"] == "learned", "axis"]
+    strips = dict(zip(axes, frames, strict=True))
     names = [column for column in data.columns if column != "given"]
     sentences = []
     for row in learned[~learned["dead"]].to_dict("records"):
@@ -213,7 +217,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
         {
             "arm": verdicts.name(result.arm),
             "seed": result.seed,
-            "svg": figures.to_svg(figures.leakage(learned, random, data)),
+            "svg": figures.to_svg(figures.leakage(learned, random, data, strips)),
             "sentences": sentences,
         }
     ]

@@ -6,9 +6,12 @@ basis, grey for random bases, blue for references.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEARNED = "#D55E00"
 RANDOM = "#9AA5B1"
@@ -24,6 +27,28 @@ BASE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "axisbias",
 }
+
+
+def heat_map(axis: Axes, shares: np.ndarray, numbers: float | None = 7) -> None:
+    """Draws shares, float [rows, columns] in [0, 1] or NaN for none, coloured by their square root.
+
+    Many small shares are told apart, which a linear scale would show as one dark field.
+
+    Args:
+        axis: Where.
+        shares: Of the rows.
+        numbers: Font size of the per cents in cells of at least 10%; None for none.
+    """
+    from matplotlib.colors import PowerNorm
+
+    axis.imshow(shares, cmap="cividis", norm=PowerNorm(0.5, 0, 1), aspect="auto")
+    if numbers is None:
+        return
+    for (i, j), share in np.ndenumerate(shares):
+        if share >= 0.095:
+            colour = "black" if share > 0.3 else "white"
+            text = f"{100 * share:.0f}"
+            axis.text(j, i, text, ha="center", va="center", color=colour, fontsize=numbers)
 
 
 def side_by_side(frames: np.ndarray) -> np.ndarray:

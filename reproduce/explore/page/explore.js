@@ -238,8 +238,8 @@ function buildHeat() {
   $("heat-note").textContent = (HEATS[state.heat] ?? "") + missing;
 }
 
-function cividis(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1);
+function cividis(share) { // by its square root, so that small shares are told apart
+  const at = Math.sqrt(Math.min(Math.max(share, 0), 1)) * (CIVIDIS.length - 1);
   const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const mixed = [0, 2, 4].map((i) => {
     const [a, b] = [CIVIDIS[low], CIVIDIS[low + 1]].map((hex) => parseInt(hex.slice(i, i + 2), 16));
@@ -295,7 +295,7 @@ function showHeat() {
     const cell = rows[i].cells[j];
     const blank = state.heat === "leakage" && state.frame.dead[i];
     cell.style.background = blank ? "" : cividis(share);
-    cell.style.color = share > 0.47 ? "#000" : "#fff";
+    cell.style.color = share > 0.3 ? "#000" : "#fff";
     cell.textContent = !blank && share >= 0.095 ? Math.round(100 * share) : "";
     cell.title = `${state.scene.factors[j]} ${Math.round(100 * share)}%`;
   }));
