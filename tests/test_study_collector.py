@@ -329,30 +329,49 @@ def test_a_body_that_says_it_is_small_is_cut_off(served, rater):
 # ----------------------------------------------------------------------------- what can be fetched
 
 
-def test_nothing_that_can_be_fetched_reveals_a_condition(served, study):
-    client, _ = served
+PROGRAMS = ("study.js", "study.css")
+
+
+def told(study: Path, name: str, content: bytes) -> set[bytes]:
+    """Words of the key that a file of that name contains."""
     secrets = {word.lower() for word in CONDITION_WORDS}
     with (study / "private" / "key.csv").open() as file:
         for row in csv.DictReader(file):
             secrets |= {row[name] for name in ("run", "model", "direction")}
+    if name in PROGRAMS:
+        # A program has words of its own, such as catch; what raters read has none of them.
+        secrets -= {"catch", "target", "direction", "energy", "basis"}
+    return {word.encode() for word in secrets if word.encode() in content.lower()}
+
+
+def test_what_raters_read_has_no_word_of_the_key(study):
+    assert not told(study, "texts.js", (PAGE / "src" / "texts.js").read_bytes())
+    # The search finds what it looks for.
+    assert told(study, "key.csv", (study / "private" / "key.csv").read_bytes())
+
+
+def test_no_file_of_the_static_page_reveals_a_condition(tmp_path):
+    from reproduce.study import static_page
+
+    study = write_study(tmp_path / "study")
+    static_page.install(study)
+    files = [file for file in (study / "public").rglob("*") if file.is_file()]
+    assert {"index.html", "study.js", "study.json", "0.json"} <= {file.name for file in files}
+    for file in files:
+        assert not told(study, file.name, file.name.encode() + file.read_bytes()), file
+
+
+def test_nothing_that_can_be_fetched_reveals_a_condition(served, study):
+    client, _ = served
     public = study / "public"
     names = [str(file.relative_to(public)) for file in public.rglob("*.*")]
     assert len(names) == 1 + 3 + 12
     fetched = {name: client.get(f"/{name}") for name in (*names, "", "api/raters/none")}
-    programs = {name: client.get(f"/{name}") for name in ("study.js", "study.css")}
-    # A program has words of its own, such as catch; what raters read has none of them.
-    words_of_programs = {"catch", "target", "direction", "energy", "basis"}
-    own = (PAGE / "src" / "texts.js").read_text().lower()
-    assert not {word for word in secrets if word in own}
-    for name, response in (fetched | programs).items():
+    fetched |= {name: client.get(f"/{name}") for name in PROGRAMS}
+    for name, response in fetched.items():
         assert response.status_code == (404 if "api" in name else 200), name
-        text = f"{response.headers}".encode() + response.content
-        searched = secrets - (words_of_programs if name in programs else set())
-        found = {word for word in searched if word.encode() in text.lower()}
-        assert not found, f"{name}: {found}"
+        assert not told(study, name, f"{response.headers}".encode() + response.content), name
         assert not {"last-modified", "etag", "server"} & response.headers.keys()
-    # The search finds what it looks for.
-    assert any(word in (study / "private" / "key.csv").read_text() for word in secrets)
     # All strips and lists are alike but for their contents.
     shapes = {(r.headers["content-type"], r.headers["cache-control"]) for n, r in fetched.items()
               if n.startswith("strips/")}  # fmt: skip

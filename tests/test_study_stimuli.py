@@ -237,13 +237,17 @@ def test_no_live_axis_is_no_strip():
 # A whole study
 
 
+RECIPE = types.SimpleNamespace(image_size=None)
+
+
 class FakeRun:
     """As much of a finished run as the stimuli ask for."""
 
     def __init__(self, name, arm, seed):
         self.path = pathlib.Path(name)
         self._config = types.SimpleNamespace(
-            arm=arm, data_set="blocks", dataset="blocks", seed=seed, image_shape=(16, 16, 1)
+            **{"arm": arm, "data_set": "blocks", "dataset": "blocks", "seed": seed},
+            **{"image_shape": (16, 16, 1), "fingerprint": "0", "recipe": RECIPE},
         )
 
     def read_config(self):
@@ -288,8 +292,11 @@ def make(tensorflow):
             patch.setattr(
                 making.trained,
                 "start_inputs",
-                lambda model, dataset, rows, seed: np.random.default_rng(rows).normal(size=(1, 6)),
+                lambda model, dataset, rows, seed: np.random.default_rng(rows).normal(
+                    size=(len(rows), 6)
+                ),
             )
+            patch.setattr(making.strips, "FRAME_SIDE", 24)
             patch.setattr(making.catch_trials, "renderer_of", lambda name, channels: BLOCKS)
             patch.setattr(
                 making.strip_metrics,

@@ -99,8 +99,8 @@ def _shuffled(
     trials: Sequence[tuple[str, str, str]], names: int, rng: np.random.Generator
 ) -> list[Trial]:
     order = rng.permutation(len(trials))
-    asked = rng.permutation(np.arange(len(trials)) < names)
-    return [Trial(*trials[index], bool(ask)) for index, ask in zip(order, asked, strict=True)]
+    asked = set(rng.permutation(len(trials))[:names].tolist())
+    return [Trial(*trials[number], number in asked) for number in order.tolist()]
 
 
 def _block(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import tqdm
 
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
+from models.strata import Stratum
 from reproduce import trained, traversals
 from reproduce.runs import RunDirectory
 from reproduce.study import (
@@ -31,8 +33,10 @@ from reproduce.study import (
 )
 from reproduce.study.recipe import Plan
 from reproduce.study.simulated_raters import Truth
+from reproduce.traversals import Decode
 
 _SAMPLE = 2_000  # images, for the energy
+_STARTS_AT_ONCE = 50  # encoded together
 _MAX_STARTS = 50  # starting images that are tried for a pair with two live strips
 _PREFERENCES = (0.6, 0.65, 0.7)
 _PUBLISHED = 946_684_800  # 2000-01-01, of every public file
@@ -75,11 +79,17 @@ def make(
     power = _power(plan, len(arms))
     per_arm = plan.pairs + plan.label_free_pairs
     test: list[_Drawn] = []
+    datasets: dict[tuple[str, int], Dataset] = {}
     with tqdm.tqdm(desc="pairs", total=len(arms) * per_arm, unit=" pairs", disable=None) as bar:
         for index, (arm, own) in enumerate(sorted(arms.items())):
             for number, (run, rules) in enumerate(_share(own, plan)):
                 seed = [plan.seed, 20, index, number]
-                test += _draw_pairs(run, rules, arm, plan, predictors, seed, bar)
+                config = run.read_config()
+                which = (config.fingerprint, config.recipe.image_size)
+                if which not in datasets:
+                    datasets[which] = trained.load_dataset(run)
+                dataset = datasets[which]
+                test += _draw_pairs(run, dataset, rules, arm, plan, predictors, seed, bar)
     others = _rendered(arms, plan) + _identical(test, plan)
     return _write(test + others, plan, power, title, Path(output), arms)
 
@@ -98,8 +108,39 @@ def _energy(dataset: Dataset, plan: Plan) -> float:
     return traversals.default_energy(images) / traversals.ENERGY_SHARE * plan.energy_share
 
 
+def _starts(
+    model: Any, dataset: Dataset, plan: Plan, rng: np.random.Generator
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Images drawn from a data set with the decoder inputs that stand for them, without end."""
+    for batch in itertools.count():
+        images = rng.integers(len(dataset), size=_STARTS_AT_ONCE)
+        starts = trained.start_inputs(model, dataset, images, plan.seed + batch)
+        yield from zip(images.tolist(), starts, strict=True)
+
+
+def _first_live(
+    draws: Iterator[tuple[int, np.ndarray]],
+    decode: Decode,
+    stratum: Stratum,
+    rule: str,
+    energy: float,
+    rng: np.random.Generator,
+) -> tuple[int, np.ndarray, list[pairs.Strip]] | None:
+    """The first starting image from which both bases have a live axis, and their strips."""
+    for image, start in itertools.islice(draws, _MAX_STARTS):
+        found = [
+            pairs.draw_strip(decode, start, stratum, basis, rule, energy, rng)
+            for basis in ("learned", "random")
+        ]
+        both = [strip for strip in found if strip is not None]
+        if len(both) == 2:
+            return image, start, both
+    return None
+
+
 def _draw_pairs(
     run: RunDirectory,
+    dataset: Dataset,
     rules: Sequence[str],
     arm: tuple[str, str],
     plan: Plan,
@@ -109,27 +150,20 @@ def _draw_pairs(
 ) -> list[_Drawn]:
     """One run's pairs."""
     config = run.read_config()
-    model, dataset = trained.load_model(run), trained.load_dataset(run)
+    model = trained.load_model(run)
     decode, stratum = trained.decoder(model), model.strata[0]
     energy = _energy(dataset, plan)
     rng = np.random.default_rng(seed)
     drawn, starts = [], []
+    draws = _starts(model, dataset, plan, np.random.default_rng([*seed, 1]))
     for rule in rules:
-        for _ in range(_MAX_STARTS):
-            image = int(rng.integers(len(dataset)))
-            start = trained.start_inputs(model, dataset, np.array([image]), plan.seed)[0]
-            found = [
-                pairs.draw_strip(decode, start, stratum, basis, rule, energy, rng)
-                for basis in ("learned", "random")
-            ]
-            if all(found):
-                break
-        else:
+        pair = _first_live(draws, decode, stratum, rule, energy, rng)
+        if pair is None:
             raise InputError(
                 f"{run.path}: from {_MAX_STARTS} images no axis reaches the energy; lower "
                 "--energy_share, or leave this run out"
             )
-        both = [strip for strip in found if strip is not None]
+        image, start, both = pair
         starts += [start, start]
         key = [
             {
