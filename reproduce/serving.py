@@ -30,7 +30,11 @@ def address_of(listening: socket.socket) -> str:
 
 
 def serve(app: Any, listening: socket.socket, **settings: Any) -> None:
-    """Runs an ASGI application until it is told to end; `settings` are uvicorn's."""
+    """Runs an ASGI application until it is told to end; `settings` are uvicorn's.
+
+    Raises:
+        KeyboardInterrupt: At its end, which nothing but an interrupt brings about.
+    """
     import uvicorn
 
     config = uvicorn.Config(
@@ -46,3 +50,4 @@ def serve(app: Any, listening: socket.socket, **settings: Any) -> None:
         **settings,
     )
     uvicorn.Server(config).run(sockets=[listening])
+    raise KeyboardInterrupt  # uvicorn swallows one that comes while it starts

@@ -249,7 +249,8 @@ def test_kills_of_a_worker_and_of_the_driver_change_nothing(
     if not REAL:
         logs = [(tmp_path / name / "log.txt").read_text() for name in NAMES]
         starts = [int(line[10:]) for log in logs for line in log.splitlines() if line[:4] == "from"]
-        assert len(starts) > 9  # the killed worker's run, and those of the killed driver
+        # The killed worker's run begins twice; those of the killed driver may just have ended.
+        assert len(starts) >= 9
         assert sum(start > 0 for start in starts) >= len(starts) - 8  # none began anew
 
 
