@@ -1,6 +1,6 @@
 """Training: the same bits again, after any interruption, in any portions; failures are named.
 
-AXISBIAS_KILLS sets how often a training is killed in the test of that (3 unless set).
+AXISBIAS_KILLS sets how often a training is killed in the test of that (2 unless set).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reproduce.program import RunError, start_tensorflow
 from reproduce.recipes import Recipe, find, override
 from reproduce.runs import RunConfig, RunDirectory
 
-KILLS = int(os.environ.get("AXISBIAS_KILLS", "3"))
+KILLS = int(os.environ.get("AXISBIAS_KILLS", "2"))
 SHORT = {"batch_size": 8, "num_steps": 60, "log_every": 10, "checkpoint_every": 20}
 
 
