@@ -154,7 +154,7 @@ RECIPES = {
     "infogan_smoke": Recipe(
         "infogan",
         _INFOGAN_QUICK,
-        num_steps=300,
+        num_steps=100,
         log_every=20,
         checkpoint_every=100,
         image_size=32,
@@ -233,7 +233,7 @@ RECIPES = {
     "predictor_smoke": Recipe(
         "factor_predictor",
         FactorPredictorSettings(),
-        num_steps=300,
+        num_steps=100,
         log_every=20,
         checkpoint_every=100,
     ),

@@ -1,4 +1,4 @@
-"""The basis test: powerful on aligned latents, and as recorded; test_calibration.py has its level."""
+"""The basis test: powerful on aligned latents, and as recorded; of its level: test_calibration."""
 
 import numpy as np
 import pandas as pd
