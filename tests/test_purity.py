@@ -293,6 +293,7 @@ def predictor(tiny, tmp_path_factory, run_program):
         "train",
         "--model=factor_predictor",
         "--recipe=predictor_smoke",
+        "--num_steps=300",
         "--dataset=npz",
         f"--data_file={tiny}",
         f"--run_dir={run}",
