@@ -98,9 +98,12 @@ def deal(
 def _shuffled(
     trials: Sequence[tuple[str, str, str]], names: int, rng: np.random.Generator
 ) -> list[Trial]:
-    order = rng.permutation(len(trials))
-    asked = set(rng.permutation(len(trials))[:names].tolist())
-    return [Trial(*trials[number], number in asked) for number in order.tolist()]
+    asked = rng.permutation(len(trials)) < names
+    made = [
+        Trial(item, left, right, bool(ask))
+        for (item, left, right), ask in zip(trials, asked, strict=True)
+    ]
+    return [made[index] for index in rng.permutation(len(made))]
 
 
 def _block(

@@ -9,6 +9,8 @@ Example:
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -28,13 +30,14 @@ def main() -> None:
     study = Path(_STUDY.value)
     page = static_page.install(study)
     database, key = study / "private" / "answers.sqlite", study / "private" / "key.csv"
+    python = os.path.relpath(sys.executable)
     print(
         f"{page} opens in any browser; whoever answers there downloads the answers at the end",
         "to collect them instead, on this machine:",
-        f"  python -m reproduce.study.collect --study={study} --database={database}",
+        f"  {python} -m reproduce.study.collect --study={study} --database={database}",
         "and once people have answered:",
-        f"  python -m reproduce.study.collect --database={database} --export=answers.csv",
-        f"  python -m reproduce.study.analyse --answers=answers.csv --key={key}",
+        f"  {python} -m reproduce.study.collect --database={database} --export=answers.csv",
+        f"  {python} -m reproduce.study.analyse --answers=answers.csv --key={key}",
         sep="\n",
     )
 
