@@ -163,12 +163,13 @@ def test_marginal_is_the_integral_and_conditional_its_inverse():
 def test_the_interval_covers_and_the_test_keeps_its_level():
     # 30 small studies of each. Of 30 true 95% intervals fewer than 25 cover once in 300 times;
     # of 30 tests at 5% more than 6 reject once in 2,000.
-    truths = [Truth(0.5, left_bias=0.3), Truth(0.65)]
+    truths = [Truth(0.5, left_bias=0.3), Truth(0.65), Truth(0.5, sd_rater=0)]
     table = calibration.measure(truths, (30, 8, 16), 30, seed=1)
     assert (table["coverage"] >= 25 / 30).all()
-    none, some = table.to_dict("records")
+    none, some, exchangeable = table.to_dict("records")
     assert none["mixed_model_rejects"] <= 6 / 30
-    assert none["items_reject"] <= 6 / 30
+    # Where nobody prefers either kind, the strips of a pair could change places.
+    assert exchangeable["items_reject"] <= 6 / 30
     assert some["mixed_model_rejects"] > none["mixed_model_rejects"]
     assert abs(some["bias"]) < 0.04
     assert table["simulated"].all()
@@ -311,6 +312,16 @@ def test_a_metric_that_knows_what_raters_choose_agrees_with_them(tmp_path):
     assert set(found) == {"knowing", "contrary"}  # one that prefers none has no agreement
     assert found["knowing"].share == pytest.approx(arm.primary.share, abs=1e-3)
     assert found["contrary"].share == pytest.approx(1 - arm.primary.share, abs=5e-3)
+
+
+def test_raters_who_are_all_left_out_give_no_verdict(tmp_path):
+    answers, key = answered(tmp_path, Truth(0.6, catch_accuracy=0.1), num_raters=4)
+    metrics = key[["strip"]].assign(metric="purity", value=np.arange(len(key)) % 2.0)
+    result = analysis.analyse(answers, key, metrics)
+    assert result.raters["excluded"].all()
+    assert [arm.word for arm in result.arms] == ["too few answers"]
+    assert "too few answers" in page_of_results.render(result)
+    assert not analysis.table(result).empty
 
 
 def test_simulated_is_said_everywhere(tmp_path):

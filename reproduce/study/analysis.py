@@ -155,7 +155,10 @@ def _agreements(
     found = []
     for metric, table in metrics.groupby("metric"):
         values = table.set_index("strip")["value"]
-        chosen, rejected = (answers[side].map(values) for side in ("chosen", "rejected"))
+        # As floats: of no answers pandas would make texts.
+        chosen, rejected = (
+            answers[side].map(values).astype(float) for side in ("chosen", "rejected")
+        )
         told = (chosen - rejected).abs() > significance.TIE
         own = answers[told].assign(target_chosen=(chosen > rejected)[told])
         estimate = _estimate(own, seed)

@@ -34,7 +34,7 @@ _SD_BOUNDS = (0.01, 5.0)
 _START_SD = 0.5
 _MAX_NEWTON_STEPS = 50
 _TOLERANCE = 1e-9
-_QUADRATURE_POINTS = 40
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -187,9 +187,8 @@ class _Data:
 
 def marginal(eta: np.ndarray | float, sd: float) -> np.ndarray:
     """The chance that a new rater meets on a new item: E logistic(eta + N(0, sd^2))."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE_POINTS)
-    chances = scipy.special.expit(np.asarray(eta, float)[..., None] + sd * nodes)
-    return chances @ weights / weights.sum()
+    chances = scipy.special.expit(np.asarray(eta, float)[..., None] + sd * _NODES)
+    return chances @ _WEIGHTS / _WEIGHTS.sum()
 
 
 def conditional(share: float, sd: float) -> float:

@@ -6,6 +6,7 @@ All that they answer is marked as simulated.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,7 +36,7 @@ class Truth:
     catch_accuracy: float = 0.97
     guessers: float = 0.0
 
-    @property
+    @functools.cached_property
     def logit(self) -> float:
         """The mean in logits at which the mean of choices is `preference`."""
         return mixed_model.conditional(

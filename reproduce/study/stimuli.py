@@ -19,7 +19,7 @@ from reproduce.runs import find_runs
 
 _RUNS = flags.DEFINE_list("runs", None, "Finished runs, or folders of them.")
 _OUTPUT = flags.DEFINE_string("output", None, "The study's folder; new, or empty.")
-_TITLE = flags.DEFINE_string("title", "Which strip changes just one thing?", "What raters see.")
+_TITLE = flags.DEFINE_string("title", "A study of pictures", "What raters see above every page.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of every draw.", lower_bound=0)
 _PAIRS = flags.DEFINE_integer(
     "pairs", 64, "Pairs of each arm whose directions are drawn uniformly: primary.", lower_bound=1
