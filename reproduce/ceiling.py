@@ -50,8 +50,15 @@ def best_rotation(objective: Objective, starts: np.ndarray) -> np.ndarray:
     Returns:
         float64 [d, d], orthogonal.
     """
+    if _num_planes(starts.shape[1]) > _MAX_TURNS // 2:  # a climb takes long: only from the best
+        values = [objective.combine(objective.measure(start[None]))[0] for start in starts]
+        starts = starts[[int(np.argmax(values))]]
     ends = [_climb(objective, start) for start in starts]
     return max(ends, key=lambda end: end[1])[0]
+
+
+def _num_planes(d: int) -> int:
+    return d * (d - 1) // 2
 
 
 def _climb(objective: Objective, start: np.ndarray) -> tuple[np.ndarray, float]:

@@ -78,12 +78,12 @@ def _reproduce(
     # Seed by seed, so that every arm has a result as early as possible.
     pairs = list(itertools.product(seeds, arms))
     trained = [chains.of_run(output, dataset, profile, arm, seed) for seed, arm in pairs]
-    _run([*predictors.values(), *trained], "training")
+    _run([*predictors.values(), *_long_ones_first(trained, len(arms))], "training")
     tests = [
         chains.of_purity_test(profile, chain, predictors[chains.image_size(arm)], seed)
         for (seed, arm), chain in zip(pairs, trained, strict=True)
     ]
-    _run(tests, "traversal purity")
+    _run(_long_ones_first(tests, len(arms)), "traversal purity")
     runs = ",".join(str(chain.run.path) for chain in trained)
     judge = jobs.Step(
         ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
@@ -104,6 +104,12 @@ def _reproduce(
     _print_sentences(output)
     print()
     return output
+
+
+def _long_ones_first(planned: list[jobs.Chain], num_arms: int) -> list[jobs.Chain]:
+    """Each seed's arms from the last to the first, so that no core waits for a long one's end."""
+    seeds = [planned[first : first + num_arms] for first in range(0, len(planned), num_arms)]
+    return [chain for arms in seeds for chain in reversed(arms)]
 
 
 def _run(planned: list[jobs.Chain], what: str) -> None:
