@@ -297,11 +297,10 @@ def test_from_consent_to_code_with_the_collector(browser, study, collector, devi
     assert found == expected(read_lists(study)[number])
 
 
-@pytest.mark.parametrize("place", ["web server", "disk"])
-def test_from_consent_to_code_as_static_files(browser, study, static, tmp_path, place):
-    address = static if place == "web server" else (study / "public" / "index.html").as_uri()
+def test_from_consent_to_code_from_the_disk(browser, study, tmp_path):
+    address = (study / "public" / "index.html").as_uri()
     with opened(browser, f"{address}?list=1", accept_downloads=True, **DESKTOP) as page:
-        rater = Rater(page, "mouse", shots=f"static_{place}")
+        rater = Rater(page, "mouse", shots="static_disk")
         rater.begin()
         code = rater.finish()
         with page.expect_download() as download:
