@@ -413,10 +413,10 @@ def leakage(
 
 def _traversals_beside(axis: Axes, learned: pd.DataFrame, strips: dict[int, np.ndarray]) -> None:
     """The strips of live axes, each in its row."""
-    for place, row in enumerate(learned.itertuples()):
-        if row.axis in strips and not row.dead:
+    for place, number in enumerate(learned["axis"].astype(int)):
+        if number in strips and not learned["dead"].iloc[place]:
             extent = (0, 1, place + 0.46, place - 0.46)
-            strip = side_by_side(strips[row.axis])
+            strip = side_by_side(strips[number])
             axis.imshow(strip, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
     axis.set_xlim(0, 1)
     axis.set_title("their traversals", loc="left", color=LEARNED)
