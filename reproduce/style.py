@@ -26,7 +26,6 @@ BASE: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "axisbias",
-    "image.composite_image": False,  # several images in one would be named by an address
 }
 
 
