@@ -36,6 +36,11 @@ _WIDTH = 9.0  # inches, a page's column
 def to_svg(figure: Figure) -> str:
     """A figure as an <svg> element; the same figure gives the same text."""
     buffer = io.StringIO()
+    # The layout's last digits depend on addresses, and ids of clip paths on them.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position(np.round(axis.get_position().bounds, 6).tolist())
     with plt.rc_context(_STYLE):  # the salt, without which ids are random, is read on saving
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
