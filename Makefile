@@ -20,7 +20,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 	@echo
-	@echo "PROFILE=smoke|quick|paper (now $(PROFILE)) sets the scale of reproduce: under 2 minutes,"
+	@echo "PROFILE=smoke|quick|paper (now $(PROFILE)) sets the scale of reproduce: a few minutes,"
 	@echo "under 30 on two cores, or the literature's full setting on a GPU."
 	@echo "DATASET=dsprites|faces|all (now $(DATASET)): what is trained on."
 
