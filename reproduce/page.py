@@ -261,11 +261,15 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     rows = []
     for arm, seeds in arms.items():
         model = _model(seeds[0])
-        ends = [
-            verdicts.read_table(result.run.training_file, ["step"]).iloc[-1]
+        logs = [
+            verdicts.read_table(result.run.training_file, ["step"], min_rows=0)
             for result in seeds
             if result.run
         ]
+        ends = [log.iloc[-1] for log in logs if len(log)]
+        if not ends:
+            rows.append({"arm": verdicts.name(arm), "reached": "not trained", "published": ""})
+            continue
         parts = []
         for term, label in REACHED[model].items():
             values = ", ".join(f"{end[term]:.3g}" for end in ends)

@@ -129,7 +129,7 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         peers = [s for c, s in zip(configs, settings, strict=True) if c.arm == config.arm]
         varied = [key for key in own if any(peer.get(key) != own[key] for peer in peers)]
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
-        read_table(run.training_file, ["step"])
+        read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
         encoded = representation.load(run.representation_file)
         tested = _read_test(run.basis_test_file, encoded)
         results.append(SeedResult(arm, config.data_set, config.seed, encoded, *tested, run))
