@@ -8,6 +8,22 @@ from typing import Any
 from data.files import InputError
 
 
+def require_extra() -> None:
+    """Asks for the packages of the extra `study`, and loads them.
+
+    Raises:
+        InputError: If one is missing.
+    """
+    try:
+        import starlette.requests  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed; pip install 'axisbias[study]' (in this folder: "
+            "pip install -e '.[study]')"
+        ) from error
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket on that address.
 

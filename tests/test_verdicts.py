@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from data.files import InputError, save_npz, write_text
-from reproduce import assessment, bases, recipes, representation, verdicts
+from reproduce import assessment, bases, page, recipes, representation, verdicts
 from reproduce.representation import Representation
 from reproduce.runs import RunConfig, RunDirectory, find_runs
 
@@ -58,6 +58,21 @@ def test_aligned_arms_are_special_and_rotated_ones_are_not(runs):
     contrast = contrasts.iloc[0]
     assert contrast["p_value"] == pytest.approx(1 / 70)  # 8 choose 4: the arms do not overlap
     assert contrast["smallest_p"] == pytest.approx(1 / 70)
+
+
+def test_an_untrained_run_has_an_empty_log_and_a_verdict_and_a_trained_one_has_not(tmp_path):
+    run = plant(tmp_path, 0, "diagonal", False)
+    heads = "step,loss,reconstruction,kl,beta\n"
+    write_text(run.training_file, heads)
+    with pytest.raises(InputError, match=r"training\.csv: missing or damaged"):
+        verdicts.read_results([run])
+    config = run.read_config()
+    untrained = dataclasses.replace(config.recipe, num_steps=0)
+    write_text(run.config_file, dataclasses.replace(config, recipe=untrained).to_json())
+    results = verdicts.read_results([run])
+    table, _ = verdicts.judge(results, seed=0)
+    assert not table["special"].any()
+    assert page._reached(results)[0]["reached"] == "not trained"
 
 
 def test_holms_family_has_five_hypotheses_whatever_was_tested(runs):

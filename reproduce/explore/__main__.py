@@ -36,14 +36,7 @@ def main() -> None:
     predictor = RunDirectory(_PREDICTOR_DIR.value) if _PREDICTOR_DIR.value else None
     if predictor is not None:
         predictor.read_config()
-    try:
-        import uvicorn  # noqa: F401
-        from starlette import requests  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{error.name} is not installed; pip install 'axisbias[study]' (in this folder: "
-            "pip install -e '.[study]')"
-        ) from error
+    serving.require_extra()
     listening = serving.listen(_HOST.value, _PORT.value)
     program.start_tensorflow()
     import numpy as np

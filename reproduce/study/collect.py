@@ -67,16 +67,10 @@ def _serve(folder: Path, database: Path) -> None:
     study = public_files.read(folder)
     if database.resolve().is_relative_to((folder / "public").resolve()):
         raise InputError(f"--database={database} is inside {folder / 'public'}; put it elsewhere")
-    try:
-        import uvicorn  # noqa: F401
+    serving.require_extra()
+    from reproduce.study import collector, limits
+    from reproduce.study.store import AnswerStore
 
-        from reproduce.study import collector, limits
-        from reproduce.study.store import AnswerStore
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{error.name} is not installed; pip install 'axisbias[study]' (in this folder: "
-            "pip install -e '.[study]')"
-        ) from error
     store = AnswerStore(database, study, _MAX_RATERS.value)
     app = collector.application(
         study,
