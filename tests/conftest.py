@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import browsers
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -43,6 +44,13 @@ def tensorflow():
     from reproduce import program
 
     return program.start_tensorflow(1)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, for the tests of pages."""
+    with browsers.launched() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

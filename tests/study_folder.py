@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from PIL import Image
 SIZE = 24
 FRAMES = 7
 CONDITIONS = ("test", "catch", "identical")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 # What key.csv and design.json alone may say; "seed" and the like would be words of any text.
 CONDITION_WORDS = (
     *("learned", "label_free", "uniform", "identical", "catch", "beta_vae", "info_gan", "dsprites"),

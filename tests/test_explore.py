@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import PATIENCE
 from scipy import stats
 
 from data import arrays
@@ -28,7 +29,6 @@ from reproduce.runs import RunConfig, RunDirectory
 
 FACTORS = ("pos_x", "pos_y", "size")
 SIDE = 16
-PATIENCE = 180_000  # ms; a busy machine must fail no test
 
 
 def config_of(data_file: Path, model: str, **changes) -> RunConfig:
@@ -432,24 +432,6 @@ def address(explorer):
     yield serving.address_of(listening)
     running.should_exit = True
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from study_folder import CHROMIUM
-
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: chromium or chromium-browser on the PATH")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra `test`")
-    with api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--disable-gpu", "--disable-quic", "--disable-background-networking"],
-            chromium_sandbox=os.geteuid() != 0,
-            timeout=PATIENCE,
-        )
-        yield found
-        found.close()
 
 
 @contextlib.contextmanager

@@ -425,8 +425,8 @@ def test_the_database_holds_nothing_personal(served, rater):
 
 
 def test_rates_are_bounded_for_each_address(study, tmp_path):
+    from reproduce.serving.limits import RateLimit
     from reproduce.study import collector, public_files
-    from reproduce.study.limits import RateLimit
     from reproduce.study.store import AnswerStore
 
     now, database = 0.0, tmp_path / "answers.sqlite"
@@ -459,7 +459,7 @@ def test_rates_are_bounded_for_each_address(study, tmp_path):
 
 
 def test_a_bucket_fills_again_and_few_are_kept():
-    from reproduce.study.limits import RateLimit
+    from reproduce.serving.limits import RateLimit
 
     now = 0.0
     limit = RateLimit(rate=0.5, burst=2, clock=lambda: now)
@@ -473,8 +473,8 @@ def test_a_bucket_fills_again_and_few_are_kept():
 
 
 def test_a_study_that_has_its_raters_lets_nobody_in(study, tmp_path):
+    from reproduce.serving.refusals import Refusal
     from reproduce.study import public_files
-    from reproduce.study.answers import Refusal
     from reproduce.study.store import AnswerStore
 
     store = AnswerStore(tmp_path / "answers.sqlite", public_files.read(study), max_raters=1)

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import PATIENCE
 from PIL import Image
-from study_folder import CHROMIUM, FRAMES, read_lists, write_study
+from study_folder import FRAMES, read_lists, write_study
 
 PAGE = Path(__file__).resolve().parents[1] / "reproduce" / "study" / "page"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -32,7 +33,6 @@ PHONE = {
     **{"has_touch": True, "is_mobile": True},
 }
 NUM_TRIALS = 4
-PATIENCE = 180_000  # ms; a busy machine must fail no test
 
 
 def test_the_bundle_is_made_of_the_sources():
@@ -67,23 +67,6 @@ def test_the_page_names_no_other_server():
 
 
 # ------------------------------------------------------------------------------------ in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: chromium or chromium-browser on the PATH")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra `test`")
-    with api.sync_playwright() as playwright:
-        arguments = ["--disable-gpu", "--disable-quic", "--disable-background-networking"]
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=arguments,
-            chromium_sandbox=os.geteuid() != 0,
-            timeout=PATIENCE,
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

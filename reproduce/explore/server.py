@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -28,8 +27,8 @@ from reproduce import scoring, verdicts
 from reproduce.explore import blind, frames, stage
 from reproduce.explore.stage import MAX_SHOWN, Space, Stage
 from reproduce.runs import RunDirectory
-from reproduce.study.answers import Refusal, parse_object
-from reproduce.study.limits import Guard, RateLimit, read_body
+from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
+from reproduce.serving.refusals import Refusal, parse_object
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PAGE = Path(__file__).parent / "page"
@@ -128,11 +127,7 @@ def application(explorer: Explorer, hosts: Sequence[str] = LOOPBACK) -> Starlett
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(Guard, **limits),
         ],
-        exception_handlers={
-            Refusal: _refuse,
-            HTTPException: _refuse_http,
-            InputError: _refuse_input,
-        },
+        exception_handlers=REFUSALS | {InputError: _refuse_input},
     )
 
 
@@ -366,16 +361,6 @@ def _time(request: Request) -> float:
 
 def _is_whole(value: object, largest: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return JSONResponse({"error": str(error)}, error.status)
-
-
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _refuse_input(request: Request, error: Exception) -> Response:

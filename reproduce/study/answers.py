@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import unicodedata
-from typing import Any
 
+from reproduce.serving.refusals import Refusal, parse_object
 from reproduce.study.public_files import Trial
 
 COLUMNS = (
@@ -25,18 +24,6 @@ MAX_NAME = 200  # characters
 MAX_RT_MS = 24 * 60 * 60 * 1000  # a trial left open over night is still an answer
 _UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")  # control, lone surrogate, line and paragraph separator
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-class Refusal(Exception):
-    """A request that is refused and changes nothing.
-
-    Attributes:
-        status: The HTTP status that says why.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,23 +45,6 @@ class Answer:
     side: str
     rt_ms: int
     name: str
-
-
-def parse_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with no key twice and no number beyond JSON.
-
-    Raises:
-        Refusal: 400 if the bytes are none.
-    """
-    try:
-        value = json.loads(
-            body.decode(), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, "the body is no JSON in UTF-8, or has a key twice") from error
-    if not isinstance(value, dict):
-        raise Refusal(400, "the body is no JSON object")
-    return value
 
 
 def parse_answer(body: bytes) -> Answer:
@@ -111,14 +81,3 @@ def check_answer(answer: Answer, trial: Trial) -> None:
 def spreadsheet_safe(text: str) -> str:
     """A stranger's text for a CSV file: a spreadsheet shall not run it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -68,15 +68,16 @@ def _serve(folder: Path, database: Path) -> None:
     if database.resolve().is_relative_to((folder / "public").resolve()):
         raise InputError(f"--database={database} is inside {folder / 'public'}; put it elsewhere")
     serving.require_extra()
-    from reproduce.study import collector, limits
+    from reproduce.serving.limits import RateLimit
+    from reproduce.study import collector
     from reproduce.study.store import AnswerStore
 
     store = AnswerStore(database, study, _MAX_RATERS.value)
     app = collector.application(
         study,
         store,
-        limits.RateLimit(_REQUESTS_PER_SECOND.value, 20 * _REQUESTS_PER_SECOND.value),
-        limits.RateLimit(_NEW_RATERS_PER_MINUTE.value / 60, _NEW_RATERS_PER_MINUTE.value),
+        RateLimit(_REQUESTS_PER_SECOND.value, 20 * _REQUESTS_PER_SECOND.value),
+        RateLimit(_NEW_RATERS_PER_MINUTE.value / 60, _NEW_RATERS_PER_MINUTE.value),
     )
     listening = serving.listen(_HOST.value, _PORT.value)
     host = listening.getsockname()[0]

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
+from reproduce.serving.refusals import Refusal, parse_object
 from reproduce.study import static_page
-from reproduce.study.answers import Refusal, parse_answer, parse_object
-from reproduce.study.limits import Guard, RateLimit, read_body
+from reproduce.study.answers import parse_answer
 from reproduce.study.public_files import PublicStudy
 from reproduce.study.store import AnswerStore
 
@@ -63,11 +63,7 @@ def application(
             Route("/{path:path}", _file(files), methods=["GET"]),
         ],
         middleware=[Middleware(Guard, requests=requests, new_raters=new_raters)],
-        exception_handlers={
-            Refusal: _refuse,
-            HTTPException: _refuse_http,
-            sqlite3.OperationalError: _refuse_busy,
-        },
+        exception_handlers=REFUSALS | {sqlite3.OperationalError: _refuse_busy},
     )
 
 
@@ -133,16 +129,6 @@ def _file(files: dict[str, Path]) -> Endpoint:
 
 def _is_request(value: object) -> bool:
     return isinstance(value, str) and _REQUEST.fullmatch(value) is not None
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return JSONResponse({"error": str(error)}, error.status)
-
-
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _refuse_busy(request: Request, error: Exception) -> Response:

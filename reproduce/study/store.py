@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.files import InputError
-from reproduce.study.answers import COLUMNS, Answer, Refusal, check_answer, spreadsheet_safe
+from reproduce.serving.refusals import Refusal
+from reproduce.study.answers import COLUMNS, Answer, check_answer, spreadsheet_safe
 from reproduce.study.public_files import PublicStudy
 
 _SCHEMA = """

@@ -1,4 +1,4 @@
-"""What stands before every request: rates, sizes and the headers that tell a browser its bounds."""
+"""What stands around every request: rates, sizes, refusals, and headers that bound a browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import collections
 import ipaddress
 import time
 from collections.abc import Callable
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reproduce.study.answers import Refusal
+from reproduce.serving.refusals import Refusal
 
 MAX_BODY = 4096  # bytes; an answer with the longest name in any script has less than 2000
 _BODY_SECONDS = 10.0
@@ -130,3 +132,17 @@ async def read_body(request: Request) -> bytes:
     except ClientDisconnect as error:
         raise Refusal(400, "the connection was closed before the body's end") from error
     return bytes(body)
+
+
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return JSONResponse({"error": str(error)}, error.status)
+
+
+async def _refuse_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+# What a page is told, in JSON, whatever it was that was refused: Starlette's `exception_handlers`.
+REFUSALS: dict[Any, Any] = {Refusal: _refuse, HTTPException: _refuse_http}
