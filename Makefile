@@ -22,7 +22,7 @@ help:  ## Show what can be made.
 	@echo
 	@echo "PROFILE=smoke|quick|paper (now $(PROFILE)) sets the scale of reproduce: a few minutes,"
 	@echo "under 30 on two cores, or the literature's full setting on a GPU."
-	@echo "DATASET=dsprites|faces|all (now $(DATASET)): what is trained on."
+	@echo "DATASET=dsprites|faces|all (now $(DATASET)): what is trained on; or your own, FILE.npz."
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

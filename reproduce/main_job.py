@@ -2,8 +2,9 @@
 
 What is done already is not done again: interrupted, the same command goes on.
 
-Example:
+Examples:
     python -m reproduce.main_job --profile=quick --output=results/quick
+    python -m reproduce.main_job --dataset=images.npz
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
-from reproduce import chains, jobs, program
+from reproduce import chains, jobs, own_data, program
 from reproduce.executors import LocalExecutor
 from reproduce.profiles import PROFILES, Profile
 
 _PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
-_DATASET = flags.DEFINE_string("dataset", "dsprites", "One of the profile's, or all.")
+_DATASET = flags.DEFINE_string(
+    "dataset", "dsprites", "One of the profile's, or all; or your own, an .npz."
+)
 _SYSTEMS = flags.DEFINE_list("systems", [], "Models to run, of the profile's; by default all.")
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds, in the profile's place.")
 _OUTPUT = flags.DEFINE_string("output", None, "A folder; by default results/PROFILE.")
@@ -45,7 +48,10 @@ def main() -> None:
     profile_name = program.require_choice(_PROFILE.value, PROFILES, "profile")
     profile, seeds = PROFILES[profile_name], _seeds(PROFILES[profile_name])
     names = list(profile.arms)
-    if _DATASET.value != "all":
+    if _DATASET.value.endswith(".npz"):
+        name, profile = own_data.plan(profile, Path(_DATASET.value))
+        names = [name]
+    elif _DATASET.value != "all":
         names = [program.require_choice(_DATASET.value, [*names, "all"], "data set")]
     outputs = [
         _reproduce(name, profile_name, profile, seeds, _output(name, profile_name))
