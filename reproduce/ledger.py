@@ -59,7 +59,7 @@ class Check:
         against: A number that it is compared with.
         contradicted: The value or relation that speaks against the claim; short of it a claim
             whose expectation fails is not reproduced. None if no result could.
-        show: Further columns of the same rows, for the record.
+        show: Further columns of the same rows, numbers or texts, for the record.
     """
 
     source: Source
@@ -298,7 +298,11 @@ def _describe(check: Check, found: _Numbers, other: _Numbers | None, results: Pa
     for column in check.show:
         if column not in found.rows:
             raise InputError(f"{found.rows['_file'][0]}: has no column {column}; make it anew")
-        parts.append(f"{column} {found.mean(column):.4g}")
+        values = found.rows[column]
+        if pd.api.types.is_numeric_dtype(values):
+            parts.append(f"{column} {found.mean(column):.4g}")
+        else:
+            parts += [str(value).rstrip(".") for value in values.unique()]
     seeds = _seeds(found.rows)
     if seeds:
         parts.append(f"seeds {' '.join(seeds)}")

@@ -62,7 +62,7 @@ where = { model = "a", metric = "mig" }
 column = "special"
 expect = false
 contradicted = true
-show = ["haar_p"]
+show = ["haar_p", "sentence"]
 
 [[claim]]
 id = "order"
@@ -119,8 +119,8 @@ def results(tmp_path) -> Path:
 
 def write_verdict(folder: Path, special: bool) -> None:
     row = {"data_set": "dsprites", "metric": "mig", "num_seeds": 3, "seeds": "10 11 12"}
-    numbers = {"haar_observed": 0.45, "haar_p": 0.0001, "special": special}
-    frame = pd.DataFrame([{"model": "a"} | row | numbers, {"model": "b"} | row | numbers])
+    found = {"haar_observed": 0.45, "haar_p": 0.0001, "special": special, "sentence": "Told apart."}
+    frame = pd.DataFrame([{"model": "a"} | row | found, {"model": "b"} | row | found])
     frame.to_csv(folder / "verdict.csv", index=False)
 
 
@@ -199,7 +199,7 @@ def test_every_file_that_is_checked_is_written_by_its_commands():
         for source in filter(None, (claim.check.source, claim.check.against)):
             file = source.file
             by_hand = file.startswith(("../", "scores-", "udr-", "orthogonality/", "metrics/"))
-            if not by_hand or file.startswith("../controls/"):
+            if not by_hand or file.startswith(("../controls/", "../mechanisms/")):
                 assert "make " in claim.command, claim.id
                 continue
             path = posixpath.normpath(posixpath.join("results/quick", file))
@@ -221,7 +221,7 @@ def test_findings_say_what_was_measured_where(small, results):
     }
     assert findings["figure"].measured == "haar_observed 0.45, seeds 10 11 12 (quick/verdict.csv)"
     assert findings["statement"].measured == (
-        "special true, haar_p 0.0001, seeds 10 11 12 (quick/verdict.csv)"
+        "special true, haar_p 0.0001, Told apart, seeds 10 11 12 (quick/verdict.csv)"
     )
     assert findings["order"].measured == (
         "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2 "
