@@ -86,19 +86,37 @@ def holm(results: Results, profile: str) -> str:
     return f"After Holm's correction of the five primary hypotheses, {'; '.join(parts)}."
 
 
+def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
+    """The systems by what their primary test says: `special`, `uncorrected` or `same`.
+
+    `uncorrected` would be special alone, and is not after Holm's correction.
+    """
+    found: dict[str, list[str]] = {"special": [], "uncorrected": [], "same": []}
+    for arm in SYSTEMS:
+        row = results.verdict(profile, arm, PRIMARY[arm])
+        kept = pd.isna(row["holm_p"]) or row["holm_p"] <= 0.05
+        outcome = "same" if not row["special"] else "special" if kept else "uncorrected"
+        found[outcome].append(PROSE[arm])
+    return found
+
+
 def answer(results: Results, profile: str) -> str:
     """Which systems' axes are told apart from random ones by their primary metric, and not."""
-    special = {arm: bool(results.verdict(profile, arm, PRIMARY[arm])["special"]) for arm in SYSTEMS}
-    told = [PROSE[arm] for arm in SYSTEMS if special[arm]]
-    not_told = [PROSE[arm] for arm in SYSTEMS if not special[arm]]
-    if not told:
+    found = _outcomes(results, profile)
+    if len(found["same"]) == len(SYSTEMS):
         return f"On {_DATA[profile]}, no system's axes are told apart from random ones."
-    if not not_told:
+    if len(found["special"]) == len(SYSTEMS):
         return f"On {_DATA[profile]}, all systems' axes are told apart from random ones."
-    return (
-        f"On {_DATA[profile]}, the axes of {listing(told)} are told apart from random ones; those "
-        f"of {listing(not_told)} are not."
-    )
+    parts: list[str] = []
+    for outcome, verb in (
+        ("special", "are told apart from random ones"),
+        ("uncorrected", "are told apart from random ones only before Holm's correction"),
+        ("same", "are not told apart from random ones"),
+    ):
+        if found[outcome]:
+            who = "those of" if parts else "the axes of"
+            parts.append(f"{who} {listing(found[outcome])} {verb}")
+    return f"On {_DATA[profile]}, {'; '.join(parts)}."
 
 
 def mechanism(results: Results, profile: str) -> str:
@@ -114,14 +132,14 @@ def mechanism(results: Results, profile: str) -> str:
 
 def conclusion(results: Results, profile: str) -> str:
     """What becomes of the answer on Cross Validated, by the primary metrics."""
-    special = [bool(results.verdict(profile, a, PRIMARY[a])["special"]) for a in SYSTEMS]
+    found = _outcomes(results, profile)
     start = "So the answer of 2019"
-    if all(special):
+    if len(found["special"]) == len(SYSTEMS):
         return (
             f"{start} fails of every system tested here: the learned axes agree with the factors "
             "better than a random linear transform of them does."
         )
-    if not any(special):
+    if not found["special"]:
         return (
             f"{start} stands, up to the effects that this design could see: no learned axes were "
             "told apart from a random linear transform of them."

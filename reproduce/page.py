@@ -59,7 +59,8 @@ def render(
     Raises:
         InputError: If a file is missing or damaged.
     """
-    results = sorted(results, key=lambda result: (result.arm, result.seed))
+    arms = list(dict.fromkeys(result.arm for result in results))
+    results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
     trained = [result for result in results if result.run is not None]
     sections = []
     by_purity = [result for result in results if result.is_tested("haar", verdicts.PURITY)]
@@ -101,6 +102,7 @@ def render(
         metrics_tested=_metric_rows(table),
         contrasts=contrasts.to_dict("records"),
         num_primary=verdicts.NUM_PRIMARY,
+        headline_of=verdicts.headline,
         name=verdicts.name,
         dataset=_describe_dataset(results[0]),
         sections=sections,

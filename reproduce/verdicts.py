@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -227,6 +228,15 @@ def name(arm: str) -> str:
         return name(arm.removesuffix(TURNED)) + TURNED
     key, _, rest = arm.partition(" ")
     return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
+
+
+def headline(verdict: Mapping[str, Any]) -> str:
+    """What a row of `judge`'s first table comes to, once it is corrected where it is primary."""
+    if not verdict["special"]:
+        return "not told apart from random axes"
+    if verdict["holm_p"] > verdict["alpha"]:  # NaN where it is not primary
+        return "aligned beyond chance by itself, not after correction"
+    return "aligned beyond chance"
 
 
 def title(metric: str) -> str:

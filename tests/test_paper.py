@@ -18,6 +18,7 @@ from conftest import ROOT
 
 from data.files import InputError
 from paper import claims, collection, mechanisms, parts, thin
+from paper.sentences import SENTENCES
 from paper.sources import CONTROLS, FACES, LONG, QUICK, SYSTEMS, Results
 from paper.words import count, decimal, listing, markup, p_value, plain, signed
 from reproduce.mechanisms import results as mechanism_results
@@ -296,6 +297,24 @@ def test_everything_is_made_of_complete_results(complete):
     assert "be below .0033 and .01." in done["quick/floors"]
     assert done["mechanisms/zietlow"] == "It is 1.0 ± .1, not \\[2\\]. _(Not as published.)_"
     assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
+
+
+def test_what_a_correction_takes_away_is_not_called_found(results):
+    file = results / "quick" / "verdict.csv"
+    table = pd.read_csv(file)
+    primary = ("beta_vae/diagonal", "mig"), ("infogan", "mig"), ("glow", "traversal_purity")
+    for (model, metric), p in zip(primary, (0.0005, 0.05, 0.06), strict=True):
+        row = table["model"].eq(model) & table["metric"].eq(metric)
+        table.loc[row, ["special", "holm_p"]] = [True, p]
+    table.to_csv(file, index=False)
+    assert SENTENCES["quick/answer"](Results(results)) == (
+        "On dSprites, the axes of the diagonal β-VAE and InfoGAN's codes are told apart from "
+        "random ones; those of Glow's channels are told apart from random ones only before Holm's "
+        "correction; those of the full-covariance β-VAE are not told apart from random ones."
+    )
+    table["holm_p"] = 0.06
+    table.to_csv(file, index=False)
+    assert "stands, up to the effects" in SENTENCES["quick/conclusion"](Results(results))
 
 
 @pytest.mark.parametrize(

@@ -177,3 +177,17 @@ def test_a_verdict_needs_both_nulls(tmp_path):
     save_npz(run.path / "null.npz", kept)
     with pytest.raises(InputError, match="no draws of haar_active"):
         verdicts.read_results([run])
+
+
+@pytest.mark.parametrize(
+    ("special", "holm_p", "words"),
+    [
+        (True, 0.05, "aligned beyond chance"),
+        (True, np.nan, "aligned beyond chance"),
+        (True, 0.06, "aligned beyond chance by itself, not after correction"),
+        (False, 0.06, "not told apart from random axes"),
+    ],
+)
+def test_the_headline_is_what_is_left_after_correction(special, holm_p, words):
+    row = {"special": special, "holm_p": holm_p, "alpha": 0.05}
+    assert verdicts.headline(row) == words
