@@ -417,6 +417,17 @@ def test_collecting_what_was_collected_changes_nothing(results, tmp_path):
     assert all((first / f).read_bytes() == (second / f).read_bytes() for f in files)
 
 
+def test_the_mechanisms_are_collected_with_their_runs_settings(results, tmp_path):
+    run = results / "mechanisms" / "runs" / "classifier-seed3"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    (run / "weights.npz").write_text("large")
+    collection.collect(results / "mechanisms", tmp_path / "kept")
+    kept = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
+    assert {"runs/classifier-seed3/config.json", "zietlow.csv"} <= kept
+    assert "runs/classifier-seed3/weights.npz" not in kept
+
+
 @pytest.mark.parametrize("wrong", ["unfinished", "damaged"])
 def test_a_failed_collection_leaves_what_was_there(results, tmp_path, wrong):
     target = tmp_path / "kept"
