@@ -15,13 +15,25 @@ from matplotlib.figure import Figure
 
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import Results
-from paper.words import markup
+from paper.words import sentence
 from reproduce.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
 FILES = ("rolinek_table", "rolinek_toy", "zietlow", "bau_geodesic", "szegedy", "likelihood")
 _COLUMNS = ("arm", "measure", "seed", "value", "sd", "num_seeds", "published", "published_sd")
 _SUMMARY = ("expected", "holds", "sentence")
-_NAMES = {"vae": "VAE", "mig": "MIG"}
+_NAMES = {
+    "vae": "VAE",
+    "mig": "MIG",
+    "iwae": "IWAE",
+    "iwae_diagonal": "IWAE, diagonal",
+    "elbo": "ELBO",
+    "elbo_full": "ELBO, full",
+    "kl_gap": "KL gap",
+    "angle_to_pca": "angle to PCA",
+    "mig_positions": "MIG, x and y",
+    "mig_diagonals": "MIG, x + y and x − y",
+    "r2_positions": "R², x and y",
+}
 _RANDOM_ANGLE = 22.5  # degrees: the mean of a random basis of a plane
 
 
@@ -38,8 +50,7 @@ def found(results: Results, file: str) -> str:
     """What an experiment found, statement by statement, and whether it is as published."""
     frame = _read(results, file)
     sentences = [
-        f"{markup(str(row['sentence']).replace(' +- ', ' ± '))} "
-        f"_({'As' if row['holds'] else 'Not as'} published.)_"
+        f"{sentence(str(row['sentence']))} _({'As' if row['holds'] else 'Not as'} published.)_"
         for _, row in frame[frame["arm"] == "summary"].iterrows()
     ]
     return " ".join(sentences)

@@ -13,6 +13,7 @@ from paper.sources import SYSTEMS, Results, Run, name
 from reproduce.style import LEARNED, heat_map, side_by_side
 
 _SHOWN = 6  # axes of a basis in a heat map
+_FEW = 6  # factors: heat maps of so many fit beside each other
 _SHORT = {"orientation": "angle", "pos_x": "x", "pos_y": "y"}
 
 
@@ -48,19 +49,29 @@ def _strips(block: SubFigure, run: Run, title: str) -> None:
 def leakage(results: Results, profile: str) -> Figure:
     """What else changes along an axis: learned, what the data imply, random; first seeds."""
     with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(PAGE, 2.6))
-        blocks = figure.subfigures(2, 2, squeeze=False, wspace=0.02, hspace=0.03).flat
-        for block, arm in zip(blocks, SYSTEMS, strict=True):
-            run = results.runs(profile, arm)[0]
+        runs = {arm: results.runs(profile, arm)[0] for arm in SYSTEMS}
+        many = max(_num_factors(run) for run in runs.values()) > _FEW
+        figure = plt.figure(figsize=(PAGE, 5.6 if many else 2.6))
+        rows, columns = (4, 1) if many else (2, 2)
+        blocks = figure.subfigures(rows, columns, squeeze=False, wspace=0.02, hspace=0.03).flat
+        for block, (arm, run) in zip(blocks, runs.items(), strict=True):
             _heat_maps(block, run, name(arm))
     return figure
+
+
+def _factors_of(data: pd.DataFrame) -> list[str]:
+    return [column for column in data.columns if column != "given"]
+
+
+def _num_factors(run: Run) -> int:
+    return len(_factors_of(run.table("data_leakage.csv", ["given"])))
 
 
 def _heat_maps(block: SubFigure, run: Run, title: str) -> None:
     columns = ["axis", "purity", "dead"]
     learned, random = (run.table(f"{n}leakage.csv", columns) for n in ("", "random_"))
     data = run.table("data_leakage.csv", ["given"])
-    names = [column for column in data.columns if column != "given"]
+    names = _factors_of(data)
     best, other = _best(learned), _best(random)
     implied = data[names].to_numpy(float)[best[names].to_numpy(float).argmax(axis=1)]
     panels = (
@@ -81,8 +92,9 @@ def _best(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _heat_map(axis: Axes, rows: np.ndarray, names: list[str]) -> None:
-    heat_map(axis, rows, 5 if len(names) <= 6 else None)
-    axis.set_xticks(range(len(names)), [_SHORT.get(n, n) for n in names], rotation=45, ha="right")
+    heat_map(axis, rows, 5)
+    labels = [_SHORT.get(name, name.replace("_", " ")) for name in names]
+    axis.set_xticks(range(len(names)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axis.tick_params(length=0, pad=1, labelsize=5.5)
     axis.set_yticks([])
     for spine in axis.spines.values():

@@ -15,14 +15,10 @@ import pandas as pd
 from paper import claims, diagnostics, mechanisms
 from paper.plots import METRICS
 from paper.sources import FACES, LONG, POSTERIORS, PROSE, QUICK, SYSTEMS, Results
-from paper.words import count, decimal, listing, p_value, plain, signed
+from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
 
 PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
 _DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
-
-
-def _p(value: float) -> str:
-    return f"_p_~{p_value(value).replace(' ', '~')}"
 
 
 def test(results: Results, profile: str, arm: str, metric: str) -> str:
@@ -32,13 +28,13 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     text = (
         f"{METRICS[metric].capitalize() if metric != 'mig' else 'MIG'} is "
         f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])} in random bases "
-        f"of all latents ({_p(row['haar_p'])})"
+        f"of all latents ({printed_p(row['haar_p'])})"
     )
     if pd.notna(row.get("haar_active_p")):
         text += (
             f", and {decimal(row['haar_active_observed'])} against "
             f"{decimal(row['haar_active_null_mean'])} in random bases of the active ones "
-            f"({_p(row['haar_active_p'])})"
+            f"({printed_p(row['haar_active_p'])})"
         )
     if row["special"]:
         alone = int(row["special_seeds"])
@@ -60,7 +56,8 @@ def contrast(results: Results, profile: str, metric: str) -> str:
         f"{count(int(row['num_seeds']))} diagonal seeds and "
         f"{signed(row['control_effect'])} over {count(int(row['num_control_seeds']))} "
         f"full-covariance ones; the one-sided permutation test over seeds gives "
-        f"{_p(row['p_value'])}, where the smallest possible is {decimal_p(row['smallest_p'])}"
+        f"{printed_p(row['p_value'])}, where the smallest possible is "
+        f"{decimal_p(row['smallest_p'])}"
     )
     return f"{text}."
 
@@ -82,7 +79,7 @@ def holm(results: Results, profile: str) -> str:
     parts = []
     for group, verb in ((kept, "at or below .05"), (lost, "above .05")):
         if group:
-            parts.append(f"{verb}: {listing([f'{n} ({_p(p)})' for n, p in group])}")
+            parts.append(f"{verb}: {listing([f'{n} ({printed_p(p)})' for n, p in group])}")
     return f"After Holm's correction of the five primary hypotheses, {'; '.join(parts)}."
 
 
@@ -126,7 +123,7 @@ def mechanism(results: Results, profile: str) -> str:
     shows = "shows" if row["p_value"] <= 0.05 else "does not establish"
     return (
         f"On {_DATA[profile]}, the contrast between the two posteriors, {seeds}, {shows} that the "
-        f"diagonal posterior is what aligns the axes ({_p(row['p_value'])})."
+        f"diagonal posterior is what aligns the axes ({printed_p(row['p_value'])})."
     )
 
 

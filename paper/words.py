@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -27,6 +28,11 @@ def p_value(p: float) -> str:
     return f"= {text.removeprefix('0')}"
 
 
+def printed_p(p: float) -> str:
+    """A p-value in Typst's markup, which no line breaks."""
+    return f"_p_~{p_value(p).replace(' ', '~')}"
+
+
 def signed(value: float, digits: int = 1) -> str:
     """A z score: 9.2, −0.3; no minus before a zero."""
     text = f"{value:.{digits}f}"
@@ -47,6 +53,16 @@ def listing(items: Sequence[str]) -> str:
 def thousands(number: float) -> str:
     """400,000."""
     return f"{number:,.0f}"
+
+
+def sentence(text: str) -> str:
+    """A program's sentence as the paper writes it: its p-values, signs and names."""
+    for plain_text, ours in ((" +- ", " ± "), ("beta-VAE", "β-VAE"), (" - ", " − ")):
+        text = text.replace(plain_text, ours)
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    return re.sub(
+        r"\bp = (\d+(?:\.\d+)?(?:e-\d+)?)", lambda found: printed_p(float(found[1])), markup(text)
+    )
 
 
 def markup(text: str) -> str:

@@ -313,8 +313,8 @@ def _describe(check: Check, found: _Numbers, other: _Numbers | None, results: Pa
 
 
 def _one(column: str, numbers: _Numbers) -> str:
-    kind = numbers.rows[numbers.source.column].dtype
-    if len(numbers.values) == 1 and pd.api.types.is_bool_dtype(kind):
+    kind = pd.api.types.infer_dtype(numbers.rows[numbers.source.column])
+    if len(numbers.values) == 1 and kind == "boolean":
         return f"{column} {str(bool(numbers.values[0])).lower()}".strip()
     text = f"{column} {numbers.mean():.4g}".strip()
     if len(numbers.values) > 1:

@@ -1,10 +1,13 @@
 """Encodes images of a finished run's data set into RUN/representation.npz.
 
-Example:
+Examples:
     python -m reproduce.represent --run_dir=runs/a
+    python -m reproduce.represent --run_dir=runs/b --seed=0 --output=same_images/b.npz
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from absl import flags
 
@@ -13,9 +16,14 @@ from reproduce import program
 from reproduce.runs import RunDirectory
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
-_NUM_POINTS = flags.DEFINE_integer(
-    "num_points", 10_000, "Images, drawn once by the run's seed.", lower_bound=2
+_NUM_POINTS = flags.DEFINE_integer("num_points", 10_000, "Images, drawn once.", lower_bound=2)
+_SEED = flags.DEFINE_integer(
+    "seed",
+    None,
+    "Of the draw; by default the run's own. UDR compares runs of one draw.",
+    lower_bound=0,
 )
+_OUTPUT = flags.DEFINE_string("output", None, "Another file, which the run does not know of.")
 
 
 def main() -> None:
@@ -30,11 +38,13 @@ def main() -> None:
     with run.locked():
         model = trained.load_model(run)
         dataset = trained.load_dataset(run)
-        indices = trained.draw_images(dataset, _NUM_POINTS.value, config.seed)
+        seed = config.seed if _SEED.value is None else _SEED.value
+        indices = trained.draw_images(dataset, _NUM_POINTS.value, seed)
         result = trained.encode(model, dataset, indices)
-        representation.save(run.representation_file, result)
+        output = Path(_OUTPUT.value) if _OUTPUT.value else run.representation_file
+        representation.save(output, result)
     active, d = len(result.active()), result.latents.shape[1]
-    print(f"{run.representation_file}: {len(indices)} images, {active} of {d} latents active")
+    print(f"{output}: {len(indices)} images, {active} of {d} latents active")
 
 
 if __name__ == "__main__":

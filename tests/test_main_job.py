@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data import dsprites
 from reproduce import profiles, recipes, representation, verdicts
 from reproduce.trained import draw_images
 
@@ -63,6 +64,19 @@ def test_representations_belong_to_their_images(job):
         position = encoded.factors[:, 3].astype(float)
         fitted = predictors @ np.linalg.lstsq(predictors, position, rcond=None)[0]
         assert np.corrcoef(fitted, position)[0, 1] > 0.3
+
+
+def test_runs_may_encode_a_draw_that_is_not_their_own(job, run_program, tmp_path):
+    run = job[0] / "runs" / f"{VAES[0]}-seed0"
+    own = (run / "representation.npz").read_bytes()
+    output = tmp_path / "same.npz"
+    flags = ("--seed=5", "--num_points=50", f"--output={output}")
+    done = run_program("represent", f"--run_dir={run}", *flags)
+    assert done.returncode == 0, done.stderr
+    drawn = draw_images(np.arange(dsprites.NUM_IMAGES), 50, 5)
+    found = representation.load(output).factors
+    np.testing.assert_array_equal(found, dsprites.all_factors()[drawn])
+    assert (run / "representation.npz").read_bytes() == own
 
 
 def test_the_report_is_one_file_that_says_what_the_table_says(job):

@@ -40,6 +40,7 @@ PUBLISHED_DTO = {
     "full_covariance": Published(1.73, 0.14),
     "untrained": Published(1.86, 0.11),
 }
+_NAMES = {"beta_vae": "beta-VAE", "vae": "VAE", "full_covariance": "full-covariance beta-VAE"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,20 +149,21 @@ def _summaries(found: dict[str, dict[str, dict[int, float]]]) -> list[results.Ro
         if abs(dto[arm].mean() - published.value) <= published.tolerance
     ]
     off = "; ".join(
-        f"{arm} {dto[arm].mean():.2f} against {published.value:.2f} +- {published.sd:.2f}"
+        f"{_name(arm)} {dto[arm].mean():.2f} against {published.value:.2f} +- {published.sd:.2f}"
         for arm, published in PUBLISHED_DTO.items()
         if arm not in inside
     )
     p, floor = results.contrast(-dto["beta_vae"], -dto["full_covariance"])
     others = {arm: mig[arm].mean() for arm in ("vae", "autoencoder", "full_covariance")}
-    listed = ", ".join(f"{arm} {value:.3f}" for arm, value in others.items())
+    listed = ", ".join(f"{_name(arm)} {value:.3f}" for arm, value in others.items())
+    met = ", ".join(map(_name, inside)) or "none"
     return [
         results.summary(
             DTO,
             "the five published values, each within twice its spread",
             len(inside) == len(PUBLISHED_DTO),
             f"Of the five published distances to orthogonality {len(inside)} are met within twice "
-            f"their spread ({', '.join(inside) or 'none'})" + (f"; not so {off}." if off else "."),
+            f"their spread ({met})" + (f"; not so {off}." if off else "."),
         ),
         results.summary(
             f"{DTO} contrast",
@@ -180,3 +182,7 @@ def _summaries(found: dict[str, dict[str, dict[int, float]]]) -> list[results.Ro
             f"MIG of the beta-VAE is {mig['beta_vae'].mean():.3f}; of the others: {listed}.",
         ),
     ]
+
+
+def _name(arm: str) -> str:
+    return _NAMES.get(arm, arm)
