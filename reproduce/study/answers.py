@@ -8,6 +8,7 @@ import unicodedata
 from reproduce.serving.refusals import Refusal, parse_object
 from reproduce.study.public_files import Trial
 
+# Of the table of answers, as the collector exports it and the analysis reads it.
 COLUMNS = (
     "rater",
     "list",

@@ -10,19 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data.files import InputError
+from reproduce.study.answers import COLUMNS
 
-ANSWER_COLUMNS = (
-    "rater",
-    "list",
-    "trial",
-    "item",
-    "chosen",
-    "rejected",
-    "side",
-    "rt_ms",
-    "name",
-    "simulated",
-)
 KEY_COLUMNS = (
     "item",
     "strip",
@@ -96,7 +85,7 @@ def read(answers_file: Path | str, key_file: Path | str) -> tuple[pd.DataFrame, 
         InputError: If a file is missing or damaged, an answer is to no pair of the key or given
             twice, or simulated answers are among others.
     """
-    answers = _read_csv(Path(answers_file), ANSWER_COLUMNS)
+    answers = _read_csv(Path(answers_file), COLUMNS)
     key = _read_csv(Path(key_file), KEY_COLUMNS)
     key["target"] = _as_bool(key["target"], key_file, "target")
     answers["simulated"] = _as_bool(answers["simulated"], answers_file, "simulated")

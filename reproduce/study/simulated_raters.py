@@ -14,7 +14,8 @@ import pandas as pd
 import scipy.special
 
 from reproduce.study import mixed_model
-from reproduce.study.responses import ANSWER_COLUMNS, Responses
+from reproduce.study.answers import COLUMNS
+from reproduce.study.responses import Responses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +144,7 @@ def answer(
                     "true",
                 )
             )
-    return pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 _WORDS = ("size", "position", "rotation", "shape", "brightness")
