@@ -329,8 +329,18 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
         ("quick/runs/glow-seed3/purity_null.npz", {"figure headline-quick"}),
         ("quick/runs/glow-seed3/training.csv", {"sentence quick/reached"}),
         ("quick/runs/glow-seed3/config.json", {"table settings-quick"}),
-        ("long/contrast.csv", {"sentence long/contrast/mig", "sentence long/mechanism"}),
-        ("quick-faces/contrast.csv", {"sentence quick-faces/contrast/mig"}),
+        (
+            "long/contrast.csv",
+            {
+                "sentence long/contrast/mig",
+                "sentence long/contrast/traversal_purity",
+                "sentence long/mechanism",
+            },
+        ),
+        (
+            "quick-faces/contrast.csv",
+            {"sentence quick-faces/contrast/mig", "sentence quick-faces/holm"},
+        ),
         ("power.csv", {"figure operating-characteristics", "sentence power"}),
         ("controls/verdict.csv", {"table controls"}),
         ("mechanisms/zietlow.csv", {"sentence mechanisms/zietlow", "table zietlow"}),
