@@ -9,7 +9,7 @@ from data import arrays, celeba, dsprites, faces
 from data.dataset import Dataset
 from data.files import InputError
 
-__all__ = ["DATASETS", "Dataset", "InputError", "load"]
+__all__ = ["DATASETS", "NOTICES", "Dataset", "InputError", "load"]
 
 
 def _load_dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
@@ -55,6 +55,10 @@ DATASETS: dict[str, Callable[[str, Path | None, str], Dataset]] = {
     "faces": _load_faces,
     "npz": _load_npz,
 }
+
+
+# What must be said wherever a data set's images are shown.
+NOTICES = {"faces": faces.NOTICE}
 
 
 def load(

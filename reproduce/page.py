@@ -135,6 +135,7 @@ def _describe_dataset(result: SeedResult) -> dict[str, Any]:
     ]
     return {
         "name": result.data_set,
+        "notice": result.run.read_config().data_notice if result.run else "",
         "factors": ", ".join(factors),
         "num_points": len(encoded.latents),
     }

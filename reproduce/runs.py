@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from data import NOTICES
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
 from models.settings import MODELS, BetaVAESettings, InfoGANSettings
 from reproduce.recipes import Recipe
@@ -46,6 +47,11 @@ class RunConfig:
             Path(self.data_file).stem if self.dataset == "npz" and self.data_file else self.dataset
         )
         return f"{name} ({self.variant})" if self.variant else name
+
+    @property
+    def data_notice(self) -> str:
+        """What must be said wherever the data set's images are shown; empty for most."""
+        return NOTICES.get(self.dataset, "")
 
     @property
     def arm(self) -> str:

@@ -75,7 +75,7 @@ def stand_in(title="a model, seed 0") -> stage.Stage:
     layout = Factors(FACTORS, ("ordered",) * 3, (7, 7, 7), (), (1, 1, 1), (2.0, 2.0, 0.3))
     scene = purity.Scene(decode, predict, layout, starts, 0.0)
     spaces = stage.spaces_of(None, encoded, 0, lambda axes: purity.differentiate(scene, axes))
-    return stage.Stage(title, "discs", FACTORS, decode, starts, 0.01, spaces)
+    return stage.Stage(title, "discs", FACTORS, decode, starts, 0.01, spaces, "Discs are drawn.")
 
 
 @pytest.fixture(scope="module")
@@ -477,6 +477,7 @@ def test_turning_by_keys_on_a_desktop(browser, address):
         learned = picture(page)
         assert len(learned) == 3
         assert page.locator("#where").inner_text() == "The learned basis"
+        assert "Discs are drawn." in page.locator("#foot").inner_text()
         page.locator("#slider").focus()
         page.keyboard.press("End")
         shown(page, 200)

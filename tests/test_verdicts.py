@@ -191,3 +191,14 @@ def test_a_verdict_needs_both_nulls(tmp_path):
 def test_the_headline_is_what_is_left_after_correction(special, holm_p, words):
     row = {"special": special, "holm_p": holm_p, "alpha": 0.05}
     assert verdicts.headline(row) == words
+
+
+def test_a_page_of_faces_says_that_they_are_synthetic(tmp_path):
+    run = plant(tmp_path, 0, "diagonal", True)
+    (dsprites,) = verdicts.read_results([run])
+    assert page._describe_dataset(dsprites)["notice"] == ""
+    config = dataclasses.replace(run.read_config(), dataset="faces")
+    write_text(run.config_file, config.to_json())
+    (faces,) = verdicts.read_results([run])
+    assert "synthetic" in page._describe_dataset(faces)["notice"]
+    assert "no photographs" in page._describe_dataset(faces)["notice"]

@@ -315,6 +315,7 @@ def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
     return {
         "title": staged.title,
         "data_set": staged.data_set,
+        "notice": staged.notice,
         "space": space.name,
         "spaces": [{"name": s.name, "summary": s.summary} for s in staged.spaces.values()],
         "labels": list(space.labels[:MAX_SHOWN]),

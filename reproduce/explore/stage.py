@@ -77,6 +77,7 @@ class Stage:
         starts: float64 [i, D], decoder inputs of real images.
         energy: The mean squared pixel change of every strip.
         spaces: What can be turned, by name, the main one first.
+        notice: What must be said wherever its images are shown; empty for most.
     """
 
     title: str
@@ -86,6 +87,7 @@ class Stage:
     starts: np.ndarray
     energy: float
     spaces: dict[str, Space]
+    notice: str = ""
 
 
 def title_of(run: RunDirectory) -> str:
@@ -127,6 +129,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
         starts,
         traversals.default_energy(dataset.images(sample)),
         spaces,
+        config.data_notice,
     )
 
 

@@ -187,6 +187,7 @@ function foot(milliseconds) {
   if (state.mode === "open") parts.push(`${scene.size} axes turned`);
   if (scene.size > scene.labels.length) parts.push(`the first ${scene.labels.length} shown`);
   if (milliseconds !== undefined) parts.push(`last frame ${milliseconds} ms`);
+  if (scene.notice) parts.push(scene.notice);
   $("foot").textContent = parts.join(" · ");
 }
 
