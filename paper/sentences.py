@@ -14,10 +14,29 @@ import pandas as pd
 
 from paper import claims, diagnostics, mechanisms
 from paper.plots import METRICS
-from paper.sources import FACES, LONG, POSTERIORS, PROSE, QUICK, SYSTEMS, Results
+from paper.sources import (
+    CONTROLS,
+    FACES,
+    LONG,
+    POSTERIORS,
+    PROSE,
+    QUICK,
+    SYSTEMS,
+    TURNED,
+    Results,
+    name,
+)
 from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
 
 PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
+_CONTROLS = {
+    "beta_vae/diagonal": "the diagonal β-VAE",
+    f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
+    "beta_vae/sgd": "the β-VAE trained by SGD",
+    "autoencoder": "the autoencoder",
+    "untrained": "the untrained encoder",
+    "infogan/gaussian": "InfoGAN with Gaussian codes",
+}
 _DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
 
 
@@ -208,9 +227,23 @@ def leak(results: Results, profile: str) -> str:
     return f"In the diagonal VAE of seed {run.seed}, {'; '.join(parts)}."
 
 
+def controls(results: Results) -> str:
+    """In which controls the axes are told apart from random ones by MIG, and in which not."""
+    table = results.table(f"{CONTROLS}/verdict.csv", ["model", "metric", "special"])
+    table = table[table["metric"] == "mig"]
+    groups = []
+    for special, verb in ((True, "are told apart"), (False, "are not told apart")):
+        models = table.loc[table["special"].astype(bool) == special, "model"]
+        if len(models):
+            named = listing([_CONTROLS.get(str(model), name(str(model))) for model in models])
+            groups.append(f"{verb} from random ones in {named}")
+    return f"By MIG, the axes {'; they '.join(groups)}."
+
+
 def _sentences() -> dict[str, Callable[[Results], str]]:
     found: dict[str, Callable[[Results], str]] = {
         "calibration": diagnostics.calibration,
+        "controls": controls,
         "power": diagnostics.power,
         "ledger": claims.counts,
         "contradicted": claims.contradicted,

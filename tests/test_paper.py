@@ -292,6 +292,10 @@ def test_everything_is_made_of_complete_results(complete):
     )
     assert "Taken alone, one of the two seeds" in done["quick/beta_vae/diagonal/mig"]
     assert done["power"].endswith("MIG .15.")
+    assert done["controls"] == (
+        "By MIG, the axes are not told apart from random ones in the autoencoder and the untrained "
+        "encoder."
+    )
     assert "1 are not reproduced and 1 are not yet run" in done["ledger"]
     assert "in 300 random bases" in done["quick/floors"]
     assert "be below .0033 and .01." in done["quick/floors"]
@@ -342,7 +346,7 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
             {"sentence quick-faces/contrast/mig", "sentence quick-faces/holm"},
         ),
         ("power.csv", {"figure operating-characteristics", "sentence power"}),
-        ("controls/verdict.csv", {"table controls"}),
+        ("controls/verdict.csv", {"table controls", "sentence controls"}),
         ("mechanisms/zietlow.csv", {"sentence mechanisms/zietlow", "table zietlow"}),
     ],
 )
