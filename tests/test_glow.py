@@ -1,6 +1,6 @@
 """Glow's flow against autodiff, closed forms and itself backwards.
 
-AXISBIAS_GLOW_STEPS sets after how many steps a deep flow is inverted again (100 unless set).
+AXISBIAS_GLOW_STEPS sets after how many steps a deep flow is inverted again (50 unless set).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from data.files import InputError
 from models.settings import GlowSettings
 from reproduce import recipes
 
-GLOW_STEPS = int(os.environ.get("AXISBIAS_GLOW_STEPS", "100"))
+GLOW_STEPS = int(os.environ.get("AXISBIAS_GLOW_STEPS", "50"))
 COUPLINGS = ("affine", "affine_exp", "additive")
 SMALL = GlowSettings(num_levels=2, depth=2, width=8, num_bits=3, warmup_steps=0, recompute=False)
 SHAPE = (8, 8, 1)

@@ -143,7 +143,7 @@ def test_table_compares_with_the_published_values(monkeypatch):
         "distance_to_orthogonality contrast": True,
         "mig order": True,
     }
-    assert "vae 0.77 against 1.08 +- 0.15" in frame["sentence"].dropna().iloc[0]
+    assert "VAE 0.77 against 1.08 +- 0.15" in frame["sentence"].dropna().iloc[0]
 
 
 def test_a_mean_is_inside_twice_the_published_spread():
