@@ -19,6 +19,7 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
 
     Binary images get the arms of dSprites, others those of the faces, whose likelihoods fit them.
     InfoGAN gets a code for each factor, and images are averaged down as far as the arms' own are.
+    Arms whose latents are tested by turned factors keep these only if the data set has them.
 
     Args:
         profile: With arms for `dsprites` and for `faces`.
@@ -54,7 +55,10 @@ def _fitted(arm: Arm, dataset: Dataset) -> Arm:
     wanted = recipes.override(recipes.find(arm.model, arm.recipe), changes).image_size
     if wanted:
         changes["image_size"] = str(_height(dataset, wanted))
-    return dataclasses.replace(arm, changes=changes)
+    known = set(arm.turned_factors) <= set(dataset.factor_names)
+    return dataclasses.replace(
+        arm, changes=changes, turned_factors=arm.turned_factors if known else ()
+    )
 
 
 def _height(dataset: Dataset, wanted: int) -> int:

@@ -69,6 +69,14 @@ def test_a_name_that_is_taken_and_a_single_factor(tmp_path):
     assert [a.changes["num_codes"] for a in planned.arms[name] if a.model == "infogan"] == ["2"]
 
 
+def test_factors_that_are_not_there_are_not_turned(tmp_path):
+    name, planned = own_data.plan(
+        PROFILES["controls"], write(tmp_path / "mine.npz", (64, 64, 1), 1)
+    )
+    assert any(arm.turned_factors for arm in PROFILES["controls"].arms["dsprites"])
+    assert not any(arm.turned_factors for arm in planned.arms[name])
+
+
 def test_what_no_model_takes_is_refused(tmp_path):
     with pytest.raises(InputError, match="images are 50 x 64; expected sides that are multiples"):
         own_data.plan(PROFILES["quick"], write(tmp_path / "mine.npz", (50, 64, 3)))
