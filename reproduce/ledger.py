@@ -324,7 +324,9 @@ def _one(column: str, numbers: _Numbers) -> str:
 
 def _seeds(rows: pd.DataFrame) -> list[str]:
     """The seeds that rows name, or the paths of their runs."""
-    named = [word for cell in rows.get("seeds", ()) for word in str(cell).split()]
+    # Representations that were given by their files have no data set, and numbers for seeds.
+    trained = rows[rows["data_set"].notna()] if "data_set" in rows else rows
+    named = [word for cell in trained.get("seeds", ()) for word in str(cell).split()]
     paths = [*rows["_file"], *rows.get("representation", ())]
     in_paths = [seed for path in paths for seed in re.findall(r"seed(\d+)", str(path))]
     return list(dict.fromkeys(named or in_paths))

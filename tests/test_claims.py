@@ -229,6 +229,13 @@ def test_findings_say_what_was_measured_where(small, results):
     )
 
 
+def test_numbers_of_given_files_are_not_called_seeds(small, results):
+    table = pd.read_csv(results / "verdict.csv").assign(data_set="", seeds="0 1 2")
+    table.to_csv(results / "verdict.csv", index=False)
+    measured = evaluate_all(small, results)["figure"].measured
+    assert measured == "haar_observed 0.45 (quick/verdict.csv)"
+
+
 def test_only_the_two_lines_of_a_claim_are_rewritten(small, results):
     filled = ledger.fill_in(SMALL, evaluate_all(small, results))
     lines = list(zip(SMALL.splitlines(), filled.splitlines(), strict=True))
