@@ -221,7 +221,7 @@ class FactorPredictorSettings:
     held_out: float = 0.05
     learning_rate: float = 1e-3
     decay_steps: int = 5_000
-    precision: str = "mixed_bfloat16"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for what in ("factor_kinds", "factor_sizes", "symmetries"):

@@ -43,9 +43,7 @@ class Recipe:
     image_size: int = 0
 
 
-_QUICK = BetaVAESettings(
-    network="compact", beta=16.0, learning_rate=1e-3, precision="mixed_bfloat16"
-)
+_QUICK = BetaVAESettings(network="compact", beta=16.0, learning_rate=1e-3)
 # Per pixel, a beta of 4 at 32 x 32 is that of 16 at 64 x 64: what Higgins et al. 2017 (section 4.2)
 # hold fixed.
 _QUICK_32 = dataclasses.replace(_QUICK, beta=4.0)
@@ -56,7 +54,6 @@ _GLOW_QUICK = GlowSettings(
     num_bits=3,  # images of 64 x 64 averaged down to 32 x 32 have five values
     warmup_steps=200,
     recompute=False,
-    precision="mixed_bfloat16",
 )
 
 _INFOGAN_QUICK = InfoGANSettings(
@@ -68,7 +65,6 @@ _INFOGAN_QUICK = InfoGANSettings(
     information_weight=0.3,
     instance_noise=0.1,
     discriminator_learning_rate=5e-4,
-    precision="mixed_bfloat16",
 )
 
 # Lin et al. 2020: InfoGAN "modified" by a spectral normalisation, without their contrastive loss.
@@ -139,7 +135,7 @@ RECIPES = {
     # Binary images of 64 x 64: the paper has none, so its setting for a data set of this size.
     "glow_dsprites": Recipe(
         "glow",
-        GlowSettings(num_levels=4, depth=32, width=128, num_bits=1, precision="mixed_bfloat16"),
+        GlowSettings(num_levels=4, depth=32, width=128, num_bits=1),
         num_steps=100_000,
     ),
     # Kingma & Dhariwal 2018 published no CelebA at this size: their setting for LSUN at 64 x 64,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import models
 from data.dataset import Dataset
 from data.files import InputError, write_text
 from data.tensors import gatherer, stays_in_its_file
+from models import hardware
 from models.factor_predictor import held_out
 from reproduce.program import RunError
 from reproduce.runs import RunConfig, RunDirectory
@@ -51,6 +53,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
             f"batch_size is {recipe.batch_size}; expected a multiple of the "
             f"{strategy.num_replicas_in_sync} GPUs"
         )
+    _warn_if_emulated(recipe.settings.precision)
     with strategy.scope():
         model = models.build(recipe.settings, config.image_shape, config.seed)
     variables = model.variables()
@@ -161,6 +164,15 @@ def make_step_function(
         return totals.numpy(), int(bad_step)
 
     return run_steps
+
+
+def _warn_if_emulated(precision: str) -> None:
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    if precision == "mixed_bfloat16" and not on_gpu and not hardware.has_bfloat16():
+        logging.warning(
+            "this processor has no bfloat16 and emulates it, 10 to 20 times slower; "
+            "expected --set=precision=float32"
+        )
 
 
 def _strategy() -> tf.distribute.Strategy:

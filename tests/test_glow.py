@@ -399,7 +399,8 @@ def test_samples_follow_the_seed_and_the_temperature(tensorflow):
     latents = model.prior.sample(4, seed=seed)
     np.testing.assert_array_equal(samples, model.decode(0.7 * latents))
     mode = model.decode(np.zeros((1, 64), np.float32))
-    np.testing.assert_array_equal(model.sample(2, seed, 0.0), np.repeat(mode, 2, axis=0))
+    # Equal rows of a batch need not be equal to the bit: matrix products may split it unevenly.
+    np.testing.assert_allclose(model.sample(2, seed, 0.0), np.repeat(mode, 2, axis=0), atol=1e-5)
 
 
 def test_state_has_the_same_names_in_every_model_and_follows_from_the_seed():
