@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from models import networks
+from models import networks, optimizers
 from models.architectures import NETWORKS
 from models.settings import BetaVAESettings
 from models.strata import Stratum, coordinates
@@ -38,6 +39,25 @@ def make_posterior(parameters: tf.Tensor, settings: BetaVAESettings) -> Any:
     triangle = tfp.math.fill_triangular(parameters[:, 2 * d :])  # [batch, d - 1, d - 1]
     strictly_lower = tf.pad(triangle, [[0, 0], [1, 0], [0, 1]])
     return tfd.MultivariateNormalTriL(mean, strictly_lower + tf.linalg.diag(scale))
+
+
+def kl_from_standard_normal(posterior: Any) -> tf.Tensor:
+    """KL(q(z | x) || N(0, I)) in nats, float32 [batch].
+
+    (tr(S) + |mean|^2 - d - log det S) / 2 with S = L L^T; log det S is that of a triangle.
+
+    Args:
+        posterior: From `make_posterior`, over [d].
+    """
+    scale = posterior.scale
+    d = posterior.event_shape[0]
+    if isinstance(posterior, tfd.MultivariateNormalDiag):
+        trace = tf.reduce_sum(tf.square(scale.diag_part()), axis=-1)
+    else:
+        trace = tf.reduce_sum(tf.square(scale.to_dense()), axis=(-2, -1))
+    squares = tf.reduce_sum(tf.square(posterior.mean()), axis=-1)
+    log_det = tf.reduce_sum(tf.math.log(scale.diag_part()), axis=-1)
+    return (trace + squares - d) / 2 - log_det
 
 
 def num_parameters(settings: BetaVAESettings) -> int:
@@ -86,7 +106,7 @@ class BetaVAE:
         )
         self._weights = self.encoder.trainable_variables + self.decoder.trainable_variables
         if settings.optimizer == "adam":
-            self.optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1e-8)
+            self.optimizer = optimizers.Adam(settings.learning_rate, epsilon=1e-8)
         elif settings.optimizer == "adagrad":
             self.optimizer = keras.optimizers.Adagrad(settings.learning_rate)
         else:
@@ -131,6 +151,20 @@ class BetaVAE:
             pixels = tfd.Normal(outputs, self.settings.decoder_sd)
         return tfd.Independent(pixels, 3)
 
+    def _reconstruction(self, latents: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        """The mean over images of -log p(x | z), in as few passes over the pixels as there can be.
+
+        It is that of `likelihood`, whose general formula takes a quarter of a small network's time.
+        """
+        outputs = tf.cast(self.decoder(latents), tf.float32)
+        if self.settings.decoder == "bernoulli":
+            pixels = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=outputs)
+            return tf.reduce_sum(pixels) / tf.cast(tf.shape(images)[0], tf.float32)
+        sd = self.settings.decoder_sd
+        squares = tf.nn.l2_loss(images - outputs) / sd**2
+        of_normal = math.prod(images.shape[1:]) * (math.log(sd) + math.log(2 * math.pi) / 2)
+        return squares / tf.cast(tf.shape(images)[0], tf.float32) + of_normal
+
     def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """The terms of the objective on a batch, scalars in nats an image.
 
@@ -144,8 +178,8 @@ class BetaVAE:
             latents = posterior.mean()
         else:
             latents = posterior.sample(seed=seed)
-        reconstruction = -tf.reduce_mean(self.likelihood(latents).log_prob(images))
-        kl = tf.reduce_mean(tfd.kl_divergence(posterior, self.prior))
+        reconstruction = self._reconstruction(latents, images)
+        kl = tf.reduce_mean(kl_from_standard_normal(posterior))
         loss, pressure = objective(reconstruction, kl, step, self.settings)
         return dict(zip(self.term_names, (loss, reconstruction, kl, pressure), strict=True))
 

@@ -123,6 +123,9 @@ def start_tensorflow(num_threads: int = 1) -> Any:
         num_threads: CPU threads within an operation.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # By default TensorFlow takes oneDNN's kernels on the newest processors alone, although they are
+    # up to twice as fast on any with AVX2.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     # Keras would import these for wrappers and pictures that nothing here uses: a quarter of the
     # time that it takes to start.
     with _silent_stderr(), _without("sklearn", "matplotlib"):

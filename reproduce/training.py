@@ -53,7 +53,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
             f"batch_size is {recipe.batch_size}; expected a multiple of the "
             f"{strategy.num_replicas_in_sync} GPUs"
         )
-    _warn_if_emulated(recipe.settings.precision)
+    warn_if_emulated(recipe.settings.precision)
     with strategy.scope():
         model = models.build(recipe.settings, config.image_shape, config.seed)
     variables = model.variables()
@@ -166,7 +166,8 @@ def make_step_function(
     return run_steps
 
 
-def _warn_if_emulated(precision: str) -> None:
+def warn_if_emulated(precision: str) -> None:
+    """Logs a line where training would be slow for want of bfloat16 in hardware."""
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     if precision == "mixed_bfloat16" and not on_gpu and not hardware.has_bfloat16():
         logging.warning(
@@ -206,6 +207,7 @@ def _choose_compilation(
         compiled = xla == "on"
     environment = {
         "device": [d.name for d in device] or platform.processor() or platform.machine(),
+        "instruction_set": hardware.instruction_set(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "xla": compiled,
         "python": platform.python_version(),
