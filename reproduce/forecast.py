@@ -6,6 +6,8 @@ import heapq
 import statistics
 from collections.abc import Sequence
 
+_ENOUGH = 0.1  # the share from which it tells how long the whole takes, its start included
+
 
 class Forecast:
     """What is known of how long chains take; those of one kind take equally long.
@@ -27,7 +29,7 @@ class Forecast:
         """Seconds until all have ended.
 
         Args:
-            running: Kind, seconds so far, and share done (0 if unknown) of each that runs.
+            running: Kind, seconds so far, and share done of each that runs.
             waiting: The kinds of those that do not run yet, in their order.
             room: How many run at once.
 
@@ -35,13 +37,15 @@ class Forecast:
             None if nothing is known yet.
         """
         lengths = {kind: statistics.fmean(seconds) for kind, seconds in self._ended.items()}
-        seen = {kind: so_far / done for kind, so_far, done in running if done > 0}
+        seen = {kind: so_far / done for kind, so_far, done in running if done >= _ENOUGH}
         lengths = seen | lengths
         if not lengths:
             return None
         usual = statistics.fmean(lengths.values())
         ends = [
-            so_far / done - so_far if done > 0 else max(0.0, lengths.get(kind, usual) - so_far)
+            so_far / done - so_far
+            if done >= _ENOUGH
+            else max(0.0, lengths.get(kind, usual) - so_far)
             for kind, so_far, done in running
         ]
         ends += [0.0] * (room - len(ends))

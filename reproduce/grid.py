@@ -145,7 +145,7 @@ def still_to_come(runs: Sequence[Run], end: datetime.datetime | None) -> str:
         for name in dict.fromkeys(run.arm.name for run in waiting)
     }
     named = "; ".join(f"{name}, seed{'s' * (',' in seeds)} {seeds}" for name, seeds in arms.items())
-    when = f" All will be here {jobs.about(end)}." if end else ""
+    when = f" All will be here about {jobs.clock(end)}." if end else ""
     done = f"{len(runs) - len(waiting)} of {len(runs)} runs are tested."
     return f"{done} Still to come: {named}.{when}"
 

@@ -322,7 +322,7 @@ class _Pool:
         failed = f", {len(self.failures)} failed" if self.failures else ""
         running = ", ".join(map(str, self._running.values()))
         end = self.end()
-        when = f"; ends {about(end)}" if end else ""
+        when = f"; ends about {clock(end)} (in {_minutes_to(end)})" if end else ""
         return f"{self.num_done} of {self._num_chains} done{failed}; runs: {running or '-'}{when}"
 
 
@@ -348,12 +348,16 @@ class _Running:
         return f"{self.chain} {100 * _steps_made(self.chain) // self.chain.num_steps}%"
 
 
-def about(end: datetime.datetime) -> str:
-    """A moment to come, as a person would tell it: about 14:32 (in 18 min)."""
-    minutes = max(1, round((end - datetime.datetime.now()).total_seconds() / 60))
+def clock(moment: datetime.datetime) -> str:
+    """A moment to come on a clock, with its day where it is far off."""
+    is_far = moment - datetime.datetime.now() > datetime.timedelta(hours=12)
+    return f"{moment:%d %b %H:%M}" if is_far else f"{moment:%H:%M}"
+
+
+def _minutes_to(moment: datetime.datetime) -> str:
+    minutes = max(1, round((moment - datetime.datetime.now()).total_seconds() / 60))
     hours, rest = divmod(minutes, 60)
-    day = "%d %b %H:%M" if hours >= 12 else "%H:%M"
-    return f"about {end:{day}} (in {f'{hours} h ' if hours else ''}{rest} min)"
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
 
 
 def run_step(step: Step, log: Path, leash: Leash) -> None:

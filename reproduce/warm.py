@@ -24,12 +24,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from reproduce import leashed
+from reproduce import leashed, program
 
 _MAX_BYTES = 2**17  # of a request; Linux takes no longer argument either
 _BEGUN = b"begun\n"
-# What the steps of a job import, behind TensorFlow; no programs, whose flags would meet.
-_IMPORTED = (
+# What the steps of a job import; no programs, whose flags would meet.
+IMPORTED: tuple[str, ...] = (
+    "tensorflow",  # first: it wants some of the others hidden
     "tensorflow_probability.python.distributions",  # else it is imported when it is first used
     "models.beta_vae",
     "models.factor_predictor",
@@ -59,7 +60,7 @@ class WarmProcess:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reproduce.warm"],
+            [sys.executable, "-m", "reproduce.warm", *IMPORTED],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -110,14 +111,6 @@ class WarmProcess:
         self._socket.close()
 
 
-def _import() -> None:
-    from reproduce import program
-
-    program.import_tensorflow()  # first: it wants some of the others hidden
-    for name in _IMPORTED:
-        importlib.import_module(name)
-
-
 def _serve(requests: socket.socket) -> dict[str, Any] | None:
     """Forks a process for each request.
 
@@ -162,7 +155,8 @@ def main() -> None:
     """Imports, serves, and in a fork becomes the step."""
     # A terminal sends interrupts to all its processes; this one is ended by the job.
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _import()
+    for name in sys.argv[1:]:
+        program.import_tensorflow() if name == "tensorflow" else importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a fork's collections copy no page of what was imported
     step = _serve(socket.socket(fileno=os.dup(0)))
