@@ -102,8 +102,8 @@ class RayExecutor:
         self._running: dict[Future[jobs.Failure | None], Any] = {}
 
     def room(self) -> int:
-        """How many chains run at once on the nodes that there are at this moment."""
-        return max(1, int(self._ray.cluster_resources().get(self._resource, 1)))
+        """One chain more than run at once, so that a cluster that can grow sees the need."""
+        return 1 + int(self._ray.cluster_resources().get(self._resource, 0))
 
     def submit(self, chain: jobs.Chain) -> Future[jobs.Failure | None]:
         """Has a chain run as soon as there is room."""

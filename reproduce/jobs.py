@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from data.files import exclusive
-from reproduce import progress, warm
+from reproduce import leashed, progress, warm
 from reproduce.forecast import Forecast
 from reproduce.program import RunError
 from reproduce.runs import RunDirectory
@@ -52,7 +52,7 @@ class Step:
         return all(s.exists() and s.stat().st_mtime_ns <= made for s in self.sources)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Chain:
     """Steps that follow one another on one run directory, whose log they share.
 
@@ -126,7 +126,7 @@ class Leash:
     def __init__(self, is_warm: bool = False) -> None:
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
-        self._is_warm = is_warm and warm.is_possible()
+        self.is_warm = is_warm and warm.is_possible()  # until such a process could not be started
         self._warm: warm.WarmProcess | None = None
         self.is_pulled = False
 
@@ -151,7 +151,7 @@ class Leash:
         with log.open("ab") as output:
             output.write(f"$ python -m {' '.join(step.arguments)}\n".encode())
             output.flush()
-            status = self._run_warm(step, output, environment) if self._is_warm else None
+            status = self._run_warm(step, output, environment) if self.is_warm else None
             return self._run_anew(step, output, environment) if status is None else status
 
     def _run_warm(
@@ -167,7 +167,7 @@ class Leash:
             self._warm = self._warm or warm.WarmProcess(os.environ | _ONE_THREAD)
         status = self._warm.run(step.arguments, output, environment)
         if status is None:
-            self._is_warm = False
+            self.is_warm = False
         return status
 
     def _run_anew(self, step: Step, output: IO[bytes], environment: Mapping[str, str]) -> int:
@@ -175,7 +175,7 @@ class Leash:
             if self.is_pulled:
                 return -signal.SIGTERM
             process = subprocess.Popen(
-                [sys.executable, "-m", "reproduce.leashed", *step.arguments],
+                [sys.executable, "-m", leashed.__name__, *step.arguments],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -265,11 +265,11 @@ class _Pool:
         self.failures: dict[Chain, Failure] = {}
         self._num_chains = len(chains)
         self._executor = executor
-        self._waiting: list[Chain] = []
+        self._retries: dict[Chain, int] = {}
         for chain in chains:  # what comes after something undone may have to be done anew
-            if not chain.is_done() or any(before in self._waiting for before in chain.after):
-                self._waiting.append(chain)
-        self._retries = dict.fromkeys(self._waiting, retries)
+            if not chain.is_done() or any(before in self._retries for before in chain.after):
+                self._retries[chain] = retries
+        self._waiting = list(self._retries)
         self._running: dict[Future[Failure | None], _Running] = {}
         self._forecast = Forecast()
 

@@ -23,7 +23,16 @@ settings.load_profile("axisbias")
 os.environ["TQDM_DISABLE"] = "1"
 
 # Files that take long, the longest first: begun last, one of them would keep a single core busy.
-LONG_FILES = ("main_job", "training", "sweep", "study_page", "program", "study_collector", "glow")
+LONG_FILES = (
+    "main_job",
+    "training",
+    "sweep",
+    "study_page",
+    "program",
+    "warm",
+    "study_collector",
+    "glow",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data.files import TEMPORARY_SUFFIX
-from reproduce import jobs, warm
+from reproduce import executors, jobs, warm
 
 pytestmark = pytest.mark.skipif(not warm.is_possible(), reason="no forks here")
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,6 +167,14 @@ def test_where_it_cannot_start_steps_are_fresh_processes(doomed, tmp_path, monke
     assert outcome(doomed, probe("--end=mistake"), tmp_path)[0] == 2
 
 
+def test_a_gpus_steps_are_fresh_processes(monkeypatch):
+    """CUDA has to be told its device before it is loaded, and does not survive a fork."""
+    for gpus, is_warm in (([], True), (["0"], False)):
+        monkeypatch.setattr(executors, "visible_gpus", lambda found=gpus: found)
+        with executors.LocalExecutor() as executor:
+            assert executor.leash.is_warm == is_warm
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     return {
@@ -201,6 +209,7 @@ def test_numbers_are_those_of_fresh_processes_to_the_bit(tiny, tmp_path):
         leash = jobs.Leash(is_warm=kind)  # one that has imported everything
         for step in steps:
             assert leash.run(jobs.Step(step, folder), folder / "log.txt", {}) == 0
+        assert leash.is_warm == kind
         leash.close()
         logs.append((folder / "log.txt").read_text().replace(str(folder), ""))
     warm_files, fresh_files = (contents(tmp_path / str(kind)) for kind in (True, False))
