@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.files import InputError, write_text
+from data.files import TEMPORARY_SUFFIX, InputError, write_text
 from reproduce import jobs, recipes
 from reproduce.grid import Run
 from reproduce.profiles import Profile
@@ -24,11 +24,14 @@ _ATTEMPT_COLUMNS = ("ended", "run", "outcome")
 def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
     """Writes plan.json, every run's settings, or checks that those of old runs are the same.
 
-    Runs can be added to a sweep and left out of it, but none can change.
+    Runs can be added to a sweep and left out of it, but none can change. What a killed driver left
+    half written is cleared away; the caller holds the sweep's lock.
 
     Raises:
         InputError: If a run was planned with other settings; the message names them.
     """
+    for leftover in output.glob(f".*{TEMPORARY_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
     file = output / "plan.json"
     try:
         old = json.loads(file.read_text()) if file.exists() else {}

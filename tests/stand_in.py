@@ -98,5 +98,5 @@ if __name__ == "__main__":
         from reproduce import chains, program, sweep, warm
 
         chains.of_run = chain
-        warm.IMPORTED = ()  # these runs need no TensorFlow
+        warm.IMPORTED = ("reproduce.runs",)  # all that these runs need
         program.run(sweep.main)

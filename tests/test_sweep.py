@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data.files import InputError, exclusive
+from data.files import TEMPORARY_SUFFIX, InputError, exclusive
 from reproduce import grid, sweep_files, sweeps
 from reproduce.profiles import PROFILES
 from reproduce.runs import RunDirectory
@@ -439,7 +439,9 @@ def test_runs_can_be_added_but_not_changed(tmp_path):
         profile = profile_of(tmp_path, text)
         sweeps.claim(tmp_path, profile, plan(profile, tmp_path))
 
+    (tmp_path / f".sweep.csv.a{TEMPORARY_SUFFIX}").touch()  # of a driver that was killed
     claim("seeds = 1\n" + ARM)
+    assert not list(tmp_path.glob(f".*{TEMPORARY_SUFFIX}"))
     claim("seeds = 2\n" + ARM + '[[arm]]\nmodel = "glow"\n[purity]\n')
     claim("seeds = [101]\n" + ARM)
     with pytest.raises(InputError, match=r"beta_vae-seed100 .*\(beta 16.0 there, 2.0 asked\)"):
