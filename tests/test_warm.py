@@ -16,6 +16,7 @@ from data.files import TEMPORARY_SUFFIX
 from reproduce import executors, jobs, warm
 
 pytestmark = pytest.mark.skipif(not warm.is_possible(), reason="no forks here")
+IMPORTED = warm.IMPORTED
 ROOT = Path(__file__).resolve().parents[1]
 ASIDE = {"log.txt", "timings.csv", ".lock"}
 
@@ -186,8 +187,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_numbers_are_those_of_fresh_processes_to_the_bit(tiny, tmp_path):
+def test_numbers_are_those_of_fresh_processes_to_the_bit(tiny, tmp_path, monkeypatch):
     """Training, representation, traversals and a basis test."""
+    monkeypatch.setattr(warm, "IMPORTED", IMPORTED)
     logs = []
     for kind in (True, False):
         folder = tmp_path / str(kind)
@@ -206,7 +208,7 @@ def test_numbers_are_those_of_fresh_processes_to_the_bit(tiny, tmp_path):
             ),
             ("reproduce.traverse", here),
         ]
-        leash = jobs.Leash(is_warm=kind)  # one that has imported everything
+        leash = jobs.Leash(is_warm=kind)
         for step in steps:
             assert leash.run(jobs.Step(step, folder), folder / "log.txt", {}) == 0
         assert leash.is_warm == kind
