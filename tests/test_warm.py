@@ -53,6 +53,7 @@ def leash(bare):
     """One for all tests that leave it as it was."""
     with warm_leash() as leash:
         yield leash
+        assert leash.is_warm
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def outcome(leash: jobs.Leash, step: jobs.Step, folder: Path) -> tuple[int, str]
     log = folder / f"{len(list(folder.iterdir()))}.txt"
     status = leash.run(step, log, {"GREETING": "hello"})
     return status, re.sub(
-        r'(?m)^  File "<frozen.*\n|^  File .*reproduce/(warm|leashed).*\n.*\n', "", log.read_text()
+        r'(?m)^  File "<frozen.*\n|^  File .*(warm|leashed)\.py.*\n.*\n', "", log.read_text()
     )
 
 
