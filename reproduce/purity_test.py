@@ -161,10 +161,9 @@ def main() -> None:
     program.start_tensorflow()
     import numpy as np
     import pandas as pd
-    import tqdm
 
     from data.files import save_npz, write_text
-    from reproduce import purity_assessment, readings, representation, trained, traversals
+    from reproduce import progress, purity_assessment, readings, representation, trained, traversals
     from reproduce.purity import Scene
 
     dataset = trained.load_dataset(predictor_run)
@@ -192,7 +191,7 @@ def main() -> None:
     scene = Scene(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
     plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
     total = len(strata) * (1 + plan.num_bases)
-    with tqdm.tqdm(desc="traversal purity", total=total, unit=" bases", disable=None) as bar:
+    with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
         found = purity_assessment.assess(scene, strata, plan, bar.update)
     labelled = purity_assessment.compare_labelled_directions(
         scene,

@@ -54,15 +54,14 @@ def main() -> None:
         )
 
     import pandas as pd
-    import tqdm
 
     from data.files import write_text
-    from reproduce import representation, scoring
+    from reproduce import progress, representation, scoring
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
     rows: list[tuple[str, str, float]] = []
-    for metric in tqdm.tqdm(metrics, desc="scoring", unit=" metrics", disable=None):
+    for metric in progress.bar(metrics, desc="scoring", unit=" metrics"):
         if metric == "udr":
             found = [{"udr": float(value)} for value in scoring.agreement(scored)]
         elif metric == "distance_to_orthogonality":

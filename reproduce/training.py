@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tensorflow_probability as tfp
-import tqdm
 
 import models
 from data.dataset import Dataset
@@ -22,6 +21,7 @@ from data.files import InputError, write_text
 from data.tensors import gatherer, stays_in_its_file
 from models import hardware
 from models.factor_predictor import held_out
+from reproduce import progress
 from reproduce.program import RunError
 from reproduce.runs import RunConfig, RunDirectory
 
@@ -70,13 +70,12 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
     if recipe.num_steps == 0:
         log.write()
         run.save_checkpoint(0, {name: np.asarray(variable) for name, variable in variables.items()})
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         desc=f"{config.arm} seed {config.seed}",
         total=recipe.num_steps * recipe.batch_size,
         initial=step * recipe.batch_size,
         unit=" images",
         unit_scale=True,
-        disable=None,
     )
     with bar:
         while step < recipe.num_steps:

@@ -95,7 +95,8 @@ if __name__ == "__main__":
     if what == "run":
         make(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     else:
-        from reproduce import chains, program, sweep
+        from reproduce import chains, program, sweep, warm
 
         chains.of_run = chain
+        warm.IMPORTED = ("reproduce.runs",)  # all that these runs need
         program.run(sweep.main)

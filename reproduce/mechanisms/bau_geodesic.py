@@ -20,9 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce import bases, jobs, progress, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
 
@@ -113,7 +112,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     models += [(LATENTS, seed) for seed in settings.latents.seeds]
     found: dict[str, dict[int, np.ndarray]] = {CLASSIFIER: {}, LATENTS: {}}
     widths = {}
-    for model, seed in tqdm.tqdm(models, desc="geodesics", unit=" models", disable=None):
+    for model, seed in progress.bar(models, desc="geodesics", unit=" models"):
         if model == CLASSIFIER:
             units = classifier.units(settings.units, output, seed)
             activations, factors = units.activations, units.factors

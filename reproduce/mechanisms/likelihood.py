@@ -29,9 +29,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.special
-import tqdm
 
-from reproduce import bases, jobs
+from reproduce import bases, jobs, progress
 from reproduce.mechanisms import results, rolinek_table
 
 STANDARD_ERRORS = 3.0  # within which two estimates are the same
@@ -146,11 +145,10 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     training = settings.table.trainings()[settings.arm]
     learned: dict[int, dict[str, np.ndarray]] = {}
     turned: dict[int, dict[str, np.ndarray]] = {}
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         total=len(settings.table.seeds) * settings.num_rotations,
         desc="rotations",
         unit=" models",
-        disable=None,
     )
     with bar:
         for seed in settings.table.seeds:

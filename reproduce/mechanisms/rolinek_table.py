@@ -22,9 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
-from reproduce import jobs, program
+from reproduce import jobs, program, progress
 from reproduce.mechanisms import results
 from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
@@ -113,7 +112,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     found: dict[str, dict[str, dict[int, float]]] = {DTO: {}, MIG: {}}
     trainings = settings.trainings()
     cases = [(arm, seed) for arm in trainings for seed in settings.seeds]
-    for arm, seed in tqdm.tqdm(cases, desc="scoring", unit=" models", disable=None):
+    for arm, seed in progress.bar(cases, desc="scoring", unit=" models"):
         for name, value in _scores(settings, trainings[arm].run(output, seed)).items():
             found[name].setdefault(arm, {})[seed] = value
     for arm in trainings:

@@ -21,9 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce import bases, jobs, progress, significance
 from reproduce.mechanisms import results
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
@@ -187,7 +186,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     null = -rng.uniform(0, 45, (settings.num_null, settings.num_models)).mean(axis=1)
     rows, found = [], {}
     cases = [(ratio, arm) for ratio in settings.ratios for arm in ARMS]
-    for ratio, arm in tqdm.tqdm(cases, desc="linear models", unit=" arms", disable=None):
+    for ratio, arm in progress.bar(cases, desc="linear models", unit=" arms"):
         # The same points for every arm.
         draw = np.random.default_rng([settings.seeds[0], 1, round(100 * ratio)])
         directions = bases.haar(settings.num_models, settings.dimension, draw)[:, :, :_D]

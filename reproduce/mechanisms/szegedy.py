@@ -20,9 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce import bases, jobs, progress, significance
 from reproduce.mechanisms import classifier, results
 
 MEASURES = ("mean_coherence", "largest_coherence")
@@ -95,11 +94,10 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     """Scores the natural and the random bases of every classifier."""
     natural: dict[int, np.ndarray] = {}
     random: dict[int, np.ndarray] = {}
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         total=settings.num_bases * len(settings.units.seeds),
         desc="directions",
         unit=" bases",
-        disable=None,
     )
     with bar:
         for seed in settings.units.seeds:
