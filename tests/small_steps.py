@@ -33,15 +33,16 @@ def main() -> None:
     """Trains and prints."""
     tf = program.start_tensorflow(1)
     rng = np.random.default_rng(0)
-    images = tf.constant(rng.random((8, 16, 16, 1)), tf.float32)
-    factors = tf.constant(rng.integers(5, size=(8, 1)), tf.int32)
+    images = tf.constant(rng.random((32, 16, 16, 1)), tf.float32)
+    factors = tf.constant(rng.integers(5, size=(32, 1)), tf.int32)
     losses = {}
     for name, settings in SETTINGS.items():
         model = models.build(settings, (16, 16, 1), 0)
         model.initialise(images, tf.constant([0, 1]))
         extra = {"factors": factors} if name == "factor_predictor" else {}
+        step = tf.function(model.train_step)
         losses[name] = [
-            float(model.train_step(images, tf.constant(i), tf.constant([0, i]), **extra)["loss"])
+            float(step(images, tf.constant(i), tf.constant([0, i]), **extra)["loss"])
             for i in range(3)
         ]
     print(json.dumps(losses))
