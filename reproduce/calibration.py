@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from absl import flags
 
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import choices
 
 _METRICS = flags.DEFINE_list(
     "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
@@ -31,7 +32,7 @@ def main() -> None:
     import tqdm
 
     from data.files import write_text
-    from reproduce import operating_characteristics
+    from reproduce.basis import operating_characteristics
 
     designs = operating_characteristics.calibration_designs(
         _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value

@@ -9,7 +9,8 @@ from __future__ import annotations
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import choices
 
 _METRICS = flags.DEFINE_list(
     "metrics",
@@ -43,7 +44,7 @@ def main() -> None:
     import tqdm
 
     from data.files import write_text
-    from reproduce import operating_characteristics
+    from reproduce.basis import operating_characteristics
 
     design = operating_characteristics.Design(
         tuple(_METRICS.value),

@@ -2,7 +2,7 @@ r"""Runs a grid of trainings with their tests: on this machine, or on a cluster 
 
 What is done already is not done again: after any crash, the same command goes on. Writes
 OUTPUT/sweep.csv, one row for each run, OUTPUT/attempts.csv, and for each data set a folder with
-its runs/, verdict.csv and contrast.csv. The sweep file is described in reproduce/sweep_files.py.
+its runs/, verdict.csv and contrast.csv. Sweep files: reproduce/pipeline/sweep_files.py.
 
 Examples:
     python -m reproduce.sweep --sweep=paper/sweeps/smoke.toml --output=results/smoke
@@ -18,8 +18,9 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError, exclusive
-from reproduce import executors, program, sweep_files, sweeps
-from reproduce.profiles import PROFILES, Profile
+from reproduce import program
+from reproduce.pipeline import executors, many_runs, sweep_files
+from reproduce.pipeline.profiles import PROFILES, Profile
 
 _SWEEP = flags.DEFINE_string("sweep", None, "A sweep file, in TOML.")
 _PROFILE = flags.DEFINE_string(
@@ -63,16 +64,16 @@ def main() -> None:
     """Plans the runs, has them run, judges them."""
     name, profile = _profile()
     output = Path(_OUTPUT.value or f"results/sweeps/{name}").absolute()
-    runs = sweeps.plan(profile, output)
+    runs = many_runs.plan(profile, output)
     try:
         with exclusive(output / ".lock", wait=False):
-            sweeps.claim(output, profile, runs)
+            many_runs.claim(output, profile, runs)
             with _executor() as executor:
                 # Only now, since Ray sets a handler of its own: so that programs are ended, too.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                table = sweeps.Table(output, runs)
-                failures = sweeps.execute(runs, executor, _RETRIES.value, table)
-            for sentence in sweeps.judge(output, runs):
+                table = many_runs.Table(output, runs)
+                failures = many_runs.execute(runs, executor, _RETRIES.value, table)
+            for sentence in many_runs.judge(output, runs):
                 print(sentence)
     except BlockingIOError as error:
         raise InputError(

@@ -20,7 +20,7 @@ settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("axisbias")
 
 # Files that take long, the longest first: begun last, one of them would keep a single core busy.
-LONG_FILES = ("main_job", "training", "sweep", "study_page", "program", "study_collector", "glow")
+LONG_FILES = ("main_job", "loop", "sweep", "study_page", "program", "study_collector", "glow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

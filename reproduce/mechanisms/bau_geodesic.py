@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
+from reproduce.pipeline import jobs
 
 TOP_SHARE, MIN_IOU = 0.005, 0.04
 CLASSIFIER, LATENTS = "classifier", "beta_vae"

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
+from reproduce.pipeline import jobs
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
 FACTORS, PCA = "angle_to_factors", "angle_to_pca"

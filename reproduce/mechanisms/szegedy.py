@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 import tqdm
 
-from reproduce import bases, jobs, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
+from reproduce.pipeline import jobs
 
 MEASURES = ("mean_coherence", "largest_coherence")
 
