@@ -46,7 +46,7 @@ OFFICIAL_BYTES = {
 WHAT_TO_FETCH = (
     f"fetch {', '.join(f'{name} ({size:,} bytes)' for name, size in OFFICIAL_BYTES.items())} from "
     "mmlab.ie.cuhk.edu.hk/projects/CelebA.html into one folder and give "
-    "--data_source=files --data_file=FOLDER"
+    "data_source=files data_file=FOLDER"
 )
 
 

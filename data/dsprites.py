@@ -224,7 +224,7 @@ def load_tfds() -> Dataset:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            "--data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or leave "
+            "data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or leave "
             "the flag out: the rendered data set is the same"
         ) from error
     try:
@@ -232,7 +232,7 @@ def load_tfds() -> Dataset:
     except Exception as error:  # whatever a download can raise
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"TensorFlow Datasets could not fetch dsprites ({first_line}); leave --data_source "
+            f"TensorFlow Datasets could not fetch dsprites ({first_line}); leave data_source "
             "out: the rendered data set is the same"
         ) from error
     return from_examples(examples)

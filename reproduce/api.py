@@ -30,7 +30,7 @@ def assess_basis(
         factor_names: The k names; numbered by default.
         log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
         families: Keys of `bases.FAMILIES`.
-        metrics: Keys of `basis_scorer.METRICS`.
+        metrics: Some of `registry.OF_LATENTS`.
         num_bases: Draws of each null family.
         num_fits: Draws for metrics that need a fit for every basis.
         seed: Of the draws.

@@ -15,13 +15,14 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.metrics import choices
+from reproduce.basis import bases
+from reproduce.metrics import registry
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
 _FAMILIES = flags.DEFINE_list(
-    "families", list(choices.FAMILIES), f"Some of {', '.join(choices.FAMILIES)}."
+    "families", list(bases.FAMILIES), f"Some of {', '.join(bases.FAMILIES)}."
 )
-_METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(choices.METRICS)}.")
+_METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(registry.OF_LATENTS)}.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
 _NUM_FITS = flags.DEFINE_integer(
     "num_fits", 99, "Draws for metrics that need a fit for every basis.", lower_bound=1
@@ -52,8 +53,8 @@ def main() -> None:
     if not _REPRESENTATION.value:
         raise InputError("--representation is missing; give a representation.npz")
     families, metrics = _FAMILIES.value, _METRICS.value
-    choices.check_families(families)
-    choices.check_metrics(metrics)
+    bases.check_families(families)
+    registry.check_metrics(metrics)
     if len(_TURNED_FACTORS.value) not in (0, 2):
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:
@@ -66,7 +67,7 @@ def main() -> None:
     import tqdm
 
     from data.files import save_npz, write_text
-    from reproduce.basis import assessment, bases, representation
+    from reproduce.basis import assessment, representation
 
     if _REPORT.value:
         from reproduce.reporting import judging, page

@@ -9,10 +9,10 @@ from __future__ import annotations
 from absl import flags
 
 from reproduce import program
-from reproduce.metrics import choices
+from reproduce.metrics import registry
 
 _METRICS = flags.DEFINE_list(
-    "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
+    "metrics", list(registry.OF_LATENTS), f"Some of {', '.join(registry.OF_LATENTS)}."
 )
 _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 200, "Representations for each metric and way of drawing.", lower_bound=1
@@ -28,7 +28,7 @@ _OUTPUT = flags.DEFINE_string("output", "calibration.csv", "A row for each famil
 
 def main() -> None:
     """Checks the flags, measures, writes, prints."""
-    choices.check_metrics(_METRICS.value)
+    registry.check_metrics(_METRICS.value)
     import tqdm
 
     from data.files import write_text

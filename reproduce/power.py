@@ -10,12 +10,12 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.metrics import choices
+from reproduce.metrics import registry
 
 _METRICS = flags.DEFINE_list(
     "metrics",
     ["mig", "mig_sup", "modularity", "sap_continuous", "factor_vae"],
-    f"Some of {', '.join(choices.METRICS)}.",
+    f"Some of {', '.join(registry.OF_LATENTS)}.",
 )
 _TIMES = flags.DEFINE_list(
     "times",
@@ -33,7 +33,7 @@ _OUTPUT = flags.DEFINE_string("output", "power.csv", "A row for each t, family, 
 
 def main() -> None:
     """Checks the flags, measures, writes, prints."""
-    choices.check_metrics(_METRICS.value)
+    registry.check_metrics(_METRICS.value)
     try:
         times = [float(time) for time in _TIMES.value]
     except ValueError:

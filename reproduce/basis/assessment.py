@@ -12,17 +12,11 @@ import pandas as pd
 from reproduce.basis import bases, cherry_picking, significance, supervised_rotation
 from reproduce.basis.bases import FAMILIES, Family
 from reproduce.basis.representation import Representation
-from reproduce.metrics import choices
-from reproduce.metrics.basis_scorer import (
-    METRICS,
-    NUM_GROUPS,
-    BasisScorer,
-    Scores,
-    is_invariant,
-    sign_of,
-)
+from reproduce.metrics import registry
+from reproduce.metrics.basis_scorer import BasisScorer, Scores
 from reproduce.metrics.labelled_latents import Points
 from reproduce.metrics.mig_sup import axis_gaps
+from reproduce.metrics.registry import METRICS, NUM_GROUPS, is_invariant, sign_of
 
 COLUMNS = (
     "family",
@@ -56,7 +50,7 @@ class Plan:
 
     Attributes:
         families: Keys of `bases.FAMILIES`.
-        metrics: Keys of `basis_scorer.METRICS`.
+        metrics: Some of `registry.OF_LATENTS`.
         num_bases: Draws of each null family, for metrics that need no fit.
         num_fits: Draws for those that do, the first of the same.
         seed: Of the draws, of splits and of fits; each family has its own stream, whichever
@@ -76,8 +70,8 @@ class Plan:
     num_groups: int = NUM_GROUPS
 
     def __post_init__(self) -> None:
-        choices.check_families(self.families)
-        choices.check_metrics(self.metrics)
+        bases.check_families(self.families)
+        registry.check_metrics(self.metrics)
 
     def total(self) -> int:
         """How many bases are evaluated, for a progress bar: fits count by themselves."""

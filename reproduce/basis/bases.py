@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-import scipy.linalg
 
 from reproduce.basis.representation import Representation
 from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.registry import check_names
 
 GEODESIC_TIMES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 MAX_CONDITION = 10.0  # of general linear maps
@@ -72,6 +72,8 @@ def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) ->
         rotation: float [d, d], orthogonal.
         times: From 0 (the learned basis) to 1 (the rotation itself).
     """
+    import scipy.linalg
+
     rotation = np.array(rotation, np.float64)
     if np.linalg.det(rotation) < 0:
         rotation[:, -1] *= -1
@@ -255,3 +257,12 @@ FAMILIES = {
         max_bases=499,
     ),
 }
+
+
+def check_families(names: Sequence[str]) -> None:
+    """Checks names of families.
+
+    Raises:
+        InputError: If one is unknown, or none is given.
+    """
+    check_names("family", names, tuple(FAMILIES))

@@ -20,8 +20,8 @@ import scipy.stats
 from reproduce.basis import assessment, bases, significance
 from reproduce.basis.assessment import Progress
 from reproduce.basis.representation import Representation
-from reproduce.metrics.basis_scorer import METRICS
 from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.registry import METRICS
 
 LEVELS = (0.01, 0.05, 0.1, 0.5)
 HAAR = ("haar_active", "haar")
@@ -93,7 +93,7 @@ class Design:
     """The size of the points, and what is asked about them.
 
     Attributes:
-        metrics: Keys of `basis_scorer.METRICS`.
+        metrics: Some of `registry.OF_LATENTS`.
         nulls: For calibration: some of `NULLS`.
         num_bases: Draws of each null family.
         num_points: Points.
@@ -131,13 +131,13 @@ def calibration_designs(
     """Metrics on points as small as their cost demands.
 
     Args:
-        metrics: Keys of `basis_scorer.METRICS`; those without a p-value are left out. No other
+        metrics: Some of `registry.OF_LATENTS`; those without a p-value are left out. No other
             metric's draws depend on it.
         num_bases: Draws of each family, for all metrics but `dci`.
         num_tree_bases: For `dci`, whose boosted trees take as long as all other metrics together.
     """
     tested = [name for name in metrics if {*METRICS[name].columns} - {*METRICS[name].invariant}]
-    trees = tuple(name for name in tested if name == "dci")
+    trees = tuple(name for name in tested if METRICS[name].is_slow)
     quick = tuple(n for n in tested if METRICS[n].source in ("information", "covariance"))
     slow = tuple(name for name in tested if name not in (*quick, *trees))
     return (

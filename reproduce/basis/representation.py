@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import scipy.stats
 
 from data.arrays import check_factors
 from data.files import InputError, load_npz, save_npz
@@ -108,6 +107,8 @@ def normal_scores(latents: np.ndarray) -> np.ndarray:
 
     A constant latent scores 0 everywhere.
     """
+    import scipy.stats
+
     ranks = scipy.stats.rankdata(latents, axis=0)
     return scipy.stats.norm.ppf((ranks - 0.5) / len(latents))
 

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from data.files import InputError
 from reproduce.explore import blind, frames, stage
 from reproduce.explore.stage import MAX_SHOWN, Space, Stage
-from reproduce.metrics import basis_scorer
+from reproduce.metrics import registry
 from reproduce.reporting import judging
 from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
 from reproduce.serving.refusals import Refusal, parse_object
@@ -307,7 +307,7 @@ def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
             {
                 "name": name,
                 "title": judging.title(name),
-                "sign": basis_scorer.sign_of(name),
+                "sign": registry.sign_of(name),
                 "path": values.tolist(),
                 "random": {"low": low, "median": median, "high": high},
                 "draws": np.sort(null[name]).tolist(),

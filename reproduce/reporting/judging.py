@@ -14,7 +14,7 @@ from data.files import InputError, load_npz
 from reproduce.basis import representation, significance
 from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.representation import Representation
-from reproduce.metrics.basis_scorer import sign_of
+from reproduce.metrics.registry import sign_of
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data import NOTICES
+from data import DATASETS
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
 from models.settings import MODELS, BetaVAESettings, InfoGANSettings
 from reproduce.training.recipes import Recipe
@@ -51,7 +51,8 @@ class RunConfig:
     @property
     def data_notice(self) -> str:
         """What must be said wherever the data set's images are shown; empty for most."""
-        return NOTICES.get(self.dataset, "")
+        entry = DATASETS.get(self.dataset)
+        return entry.notice if entry else ""
 
     @property
     def arm(self) -> str:

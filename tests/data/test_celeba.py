@@ -514,9 +514,9 @@ def test_wrong_flags_are_named(tmp_path):
         InputError, match="unknown variant 'crop108_64' of celeb_a; expected one of c"
     ):
         load("celeb_a", variant="crop108_64")
-    with pytest.raises(InputError, match="--data_source=files and --data_file=FOLDER together"):
+    with pytest.raises(InputError, match="data_source=files and data_file=FOLDER together"):
         load("celeb_a", "files")
-    with pytest.raises(InputError, match="--data_source=files and --data_file=FOLDER together"):
+    with pytest.raises(InputError, match="data_source=files and data_file=FOLDER together"):
         load("celeb_a", data_file=tmp_path)
     with pytest.raises(InputError, match="nowhere: no such folder; fetch"):
         load("celeb_a", "files", tmp_path / "nowhere")

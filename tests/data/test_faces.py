@@ -412,8 +412,11 @@ def test_cache_of_another_version_is_rendered_anew(few, tmp_path, caplog, monkey
     ("arguments", "message"),
     [
         ({"variant": "entangled"}, "no variant 'entangled'; expected correlated, or none"),
-        ({"data_source": "tfds"}, "leave out --data_source=tfds"),
-        ({"data_file": "faces.npz"}, "--data_file goes with --dataset=npz"),
+        (
+            {"data_source": "tfds"},
+            "faces is not read from data_source=tfds; expected one of rendered",
+        ),
+        ({"data_file": "faces.npz"}, "faces is no file; leave out data_file=faces.npz"),
     ],
 )
 def test_misuse_is_named(arguments, message):

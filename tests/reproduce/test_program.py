@@ -77,7 +77,7 @@ def test_unknown_flag_takes_one_line(run_program, module):
         ("--xla=maybe", "auto|on|off"),
         ("--run_dir=", "--run_dir is missing"),
         ("--run_dir=pyproject.toml", "pyproject.toml cannot be a folder"),
-        ("--data_file=", "needs --data_file"),
+        ("--data_file=", "needs data_file"),
         ("--data_file=none.npz", "none.npz: no such file"),
         ("surplus", "unexpected argument 'surplus'"),
     ],

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reproduce.basis import bases
-from reproduce.metrics import basis_scorer, choices
 
 
 @pytest.mark.parametrize("draw", [bases.haar, bases.signed_permutation])
@@ -73,8 +72,3 @@ def test_a_geodesic_to_a_pair_of_flipped_axes_turns_by_pi():
     half = bases.geodesic(flip, (0.5,))[0]
     np.testing.assert_allclose(half @ half, flip, atol=1e-12)
     np.testing.assert_allclose(half @ half.T, np.eye(3), atol=1e-12)
-
-
-def test_every_name_that_a_flag_may_choose_stands_for_something():
-    assert tuple(bases.FAMILIES) == choices.FAMILIES
-    assert tuple(basis_scorer.METRICS) == choices.METRICS

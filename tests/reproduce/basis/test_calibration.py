@@ -8,7 +8,7 @@ import scipy.stats
 from reproduce.basis import assessment, bases, operating_characteristics
 from reproduce.basis.operating_characteristics import BOTH, NULLS, Design
 from reproduce.basis.representation import Representation
-from reproduce.metrics import basis_scorer
+from reproduce.metrics import registry
 
 REPETITIONS = 200
 CORRELATIONS = ("gaussian_total_correlation", "gaussian_wasserstein_correlation")
@@ -94,8 +94,8 @@ def test_the_program_covers_every_family_and_metric_that_has_a_p_value(run_progr
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(output)
     assert tuple(table.columns) == operating_characteristics.CALIBRATION_COLUMNS
-    columns = {c for metric in basis_scorer.METRICS.values() for c in metric.columns}
-    tested = {column for column in columns if not basis_scorer.is_invariant(column)}
+    columns = {c for metric in registry.METRICS.values() for c in metric.columns}
+    tested = {column for column in columns if not registry.is_invariant(column)}
     for name, family in bases.FAMILIES.items():
         expected = tested if family.role == "null" else set()
         assert {*table.loc[table["family"] == name, "metric"]} == expected

@@ -13,7 +13,8 @@ import pytest
 from conftest import ROOT
 
 from data.files import InputError
-from reproduce.metrics import choices
+from reproduce.basis import bases
+from reproduce.metrics import registry
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.reporting import ledger
 from reproduce.training import recipes
@@ -181,9 +182,9 @@ def test_every_command_names_what_exists(command):
     assert {name for name, _ in pairs} <= known_flags(module)
     flags = {name: value for name, value in pairs if name != "set"}
     if "metrics" in flags:
-        choices.check_metrics(flags["metrics"].split(","), choices.OF_MODELS)
+        registry.check_metrics(flags["metrics"].split(","), list(registry.METRICS))
     if "families" in flags:
-        choices.check_families(flags["families"].split(","))
+        bases.check_families(flags["families"].split(","))
     if module == "train":
         changes = dict(value.split("=") for name, value in pairs if name == "set")
         changes |= {key: flags[key] for key in ("num_steps", "posterior") if key in flags}
