@@ -22,40 +22,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.settings import (
-    BetaVAESettings,
-    FactorPredictorSettings,
-    GlowSettings,
-    InfoGANSettings,
-    Settings,
-)
+from models.registry import row_of
+from models.settings import Settings
 
 
 def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> Any:
     """Builds a model, as described above, with its initial weights.
 
     Args:
-        settings: One of the classes of `models.settings`; its type says which model.
+        settings: Of a model in `models.registry`; its type says which.
         image_shape: (height, width, channels).
-        seed: Of the initial weights.
+        seed: The seed of the initial weights.
     """
     import numpy as np
 
-    rng = np.random.default_rng([seed, 0])
-    if isinstance(settings, BetaVAESettings):
-        from models.beta_vae import BetaVAE
-
-        return BetaVAE(settings, image_shape, rng)
-    if isinstance(settings, GlowSettings):
-        from models.glow import Glow
-
-        return Glow(settings, image_shape, rng)
-    if isinstance(settings, InfoGANSettings):
-        from models.infogan import InfoGAN
-
-        return InfoGAN(settings, image_shape, rng)
-    if isinstance(settings, FactorPredictorSettings):
-        from models.factor_predictor import FactorPredictor
-
-        return FactorPredictor(settings, image_shape, rng)
-    raise TypeError(f"no model has the settings {settings!r}")
+    return row_of(settings).load()(settings, image_shape, np.random.default_rng([seed, 0]))

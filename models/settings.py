@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, ClassVar, Protocol
 
 from data.dataset import Dataset
 from data.files import InputError
@@ -17,6 +18,16 @@ CODES = ("uniform", "gaussian")
 DEVIATIONS = ("fixed", "learned")
 CONSTRAINTS = ("none", "spectral")
 PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+class Settings(Protocol):
+    """What defines a model: a frozen dataclass of its own, which JSON can hold."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def precision(self) -> str:
+        """A key of `PRECISIONS`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,13 +267,3 @@ class FactorPredictorSettings:
             symmetries=dataset.symmetries,
             decay_steps=num_steps,
         )
-
-
-Settings = BetaVAESettings | GlowSettings | InfoGANSettings | FactorPredictorSettings
-
-MODELS: dict[str, type[Settings]] = {
-    "beta_vae": BetaVAESettings,
-    "glow": GlowSettings,
-    "infogan": InfoGANSettings,
-    "factor_predictor": FactorPredictorSettings,
-}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.registry import PRIMARY
 from paper import claims, diagnostics, mechanisms
 from paper.plots import METRICS
 from paper.sources import (
@@ -28,14 +29,8 @@ from paper.sources import (
 )
 from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
 
-PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
-_CONTROLS = {
-    "beta_vae/diagonal": "the diagonal β-VAE",
+_CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
-    "beta_vae/sgd": "the β-VAE trained by SGD",
-    "autoencoder": "the autoencoder",
-    "untrained": "the untrained encoder",
-    "infogan/gaussian": "InfoGAN with Gaussian codes",
 }
 _DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
 

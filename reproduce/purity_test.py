@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from data.files import InputError
+from models.registry import MODELS
 from reproduce import program
 from reproduce.training.run_directory import RunDirectory
 
@@ -179,7 +180,7 @@ def main() -> None:
         decode = trained_model.decoder(model)
         inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
-        if run.representation_file.exists() and config.recipe.model == "beta_vae":
+        if run.representation_file.exists() and MODELS[config.recipe.model].has_posterior:
             strata = _strata_of_latents(representation.load(run.representation_file))
         else:
             strata = _strata_of_model(model)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from data.files import InputError
+from models.registry import MODELS
 from reproduce import program
 from reproduce.metrics import registry
 from reproduce.training.run_directory import RunDirectory
@@ -89,7 +90,7 @@ def main() -> None:
 
 def _of_decoder(metric: str, run: RunDirectory, encoded: Representation) -> float:
     """A metric of a run's decoder, at latents of real images."""
-    if run.read_config().recipe.model != "beta_vae":
+    if not MODELS[run.read_config().recipe.model].has_posterior:
         raise InputError(f"{metric} is a VAE's; {run.path} is a run of another model")
     program.start_tensorflow()
     import numpy as np

@@ -12,7 +12,8 @@ from pathlib import Path
 from absl import flags
 
 import data
-from models.settings import MODELS, FactorPredictorSettings
+from models.registry import MODELS
+from models.settings import FactorPredictorSettings
 from reproduce import program
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory

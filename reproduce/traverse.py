@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from data.files import InputError
+from models.registry import row_of
 from reproduce import program
 from reproduce.training.run_directory import RunDirectory
 
@@ -139,7 +140,7 @@ def _directions(
 
     stratum = model.strata[0]
     directions = {"learned": stratum.embed(np.eye(stratum.size))}
-    if encoded.log_variance is None:
+    if not row_of(model.settings).has_posterior:
         for index, basis in enumerate(bases.haar(num_random, stratum.size, rng)):
             directions[f"random_{index}"] = stratum.embed(basis.T)
         return directions

@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
+from models.registry import MODELS
 from reproduce import program, serving
 from reproduce.training.run_directory import RunDirectory, find_runs
 
@@ -62,7 +63,7 @@ def _find(paths: list[str]) -> list[RunDirectory]:
     """The generative models' runs among paths, of which the main job's have them in `runs`."""
     folders = [str(Path(path) / "runs") if Path(path, "runs").is_dir() else path for path in paths]
     runs = [
-        run for run in find_runs(folders) if run.read_config().recipe.model != "factor_predictor"
+        run for run in find_runs(folders) if MODELS[run.read_config().recipe.model].is_generative
     ]
     if not runs:
         raise InputError(f"--run={','.join(paths)}: no generative model's run; give one")

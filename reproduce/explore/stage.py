@@ -12,6 +12,7 @@ import numpy as np
 
 from data.dataset import Dataset
 from data.files import InputError
+from models.registry import row_of
 from reproduce.basis import bases, representation
 from reproduce.basis.representation import Representation
 from reproduce.metrics.basis_scorer import BasisScorer
@@ -29,7 +30,6 @@ MAX_SHOWN = 12  # axes of a space
 MAX_SIZE = 256  # dimensions: the path's Schur form takes seconds in more
 _LEAKAGE_IMAGES = 8
 _NUM_RANDOM = 199
-_NOUNS = {"codes": "code", "noise": "noise", "channels": "channel", "position": "channel"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -168,14 +168,15 @@ _Part = tuple[str, str, tuple[str, ...], Callable[[np.ndarray], np.ndarray], Poi
 
 def _parts(model: Any, encoded: Representation) -> list[_Part]:
     """Name, summary, axes' names, embedding and scored points of what can be turned."""
-    if encoded.log_variance is not None:
+    row = row_of(model.settings)
+    if row.has_posterior:
         return _parts_of_latents(encoded)
     parts: list[_Part] = []
     for index, stratum in enumerate(model.strata):
         if not 2 <= stratum.size <= MAX_SIZE:
             continue
         scored = index == 0 and stratum.size == encoded.latents.shape[1]
-        noun = _NOUNS.get(stratum.name, "latent")
+        noun = row.axis_nouns.get(stratum.name, "latent")
         labels = tuple(f"{noun} {axis}" for axis in range(stratum.size))
         points = encoded.points() if scored else None
         parts.append((stratum.name, stratum.summary, labels, stratum.embed, points))

@@ -35,7 +35,7 @@ from typing import Any
 
 from data import DATASETS
 from data.files import InputError
-from models.settings import MODELS
+from models.registry import MODELS
 from reproduce.pipeline.profiles import Arm, Profile
 from reproduce.training import recipes
 
@@ -140,7 +140,7 @@ def _data_flags(tables: list[Any], folder: Path) -> dict[str, tuple[str, ...]]:
 def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[Arm, ...]]:
     """The data sets of an entry, and its arms: one for each combination of what is listed."""
     model = _known("model", table.take("model", str), [m for m in MODELS if m != _PREDICTOR])
-    listed = table.take("recipe", (str, list), recipes.DEFAULT_RECIPES[model])
+    listed = table.take("recipe", (str, list), (MODELS[model].default_recipe or ""))
     name = table.take("name", str, model)
     where = [_known("data set", w, datasets) for w in table.take("data_sets", list, [*datasets])]
     turned = tuple(map(str, table.take("turned_factors", list, [])))

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from models.registry import MODELS, Term
 from reproduce.reporting import judging, style
 from reproduce.reporting.judging import SeedResult
 from reproduce.reporting.style import (
@@ -28,15 +29,6 @@ from reproduce.reporting.style import (
 )
 
 _STYLE: dict[Any, Any] = style.BASE | {"font.size": 9, "axes.titlesize": 9}
-# What is drawn of a model's training, of the terms that it logs.
-CURVES = {
-    "beta_vae": {"reconstruction": "reconstruction loss, nats an image", "kl": "KL, nats an image"},
-    "infogan": {
-        "mutual_information": "L_I, bound on the information\nof codes in images, nats",
-        "code_correlation": "correlation of codes\nwith Q's estimates",
-    },
-    "glow": {"bits_per_dim": "bits per dimension"},
-}
 _WIDTH = 9.0  # inches, a page's column
 
 
@@ -267,9 +259,9 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
 
 def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
     """The logged terms of one model's runs that say how training went, over the images seen."""
-    terms = CURVES[model]
+    terms = [term for term in MODELS[model].terms if term.curve]
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(1, 2, 2.9)
+        figure, axes = _grid(1, max(2, len(terms)), 2.9)
         for axis in axes[0, len(terms) :]:
             axis.set_axis_off()
         seen = set()
@@ -278,35 +270,39 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                 assert result.run is not None
                 frame = pd.read_csv(result.run.training_file)
                 images = frame["step"] * result.run.read_config().recipe.batch_size / 1000
-                for axis, column in zip(axes[0], terms, strict=False):
+                for axis, term in zip(axes[0], terms, strict=False):
                     axis.plot(
                         images,
-                        frame[column],
+                        frame[term.column],
                         color=ARM_COLOURS[index % len(ARM_COLOURS)],
                         linestyle=SEED_STYLES[index % len(SEED_STYLES)],
                         linewidth=1,
                         label=None if arm in seen else judging.name(arm),
                     )
                 seen.add(arm)
-        for axis, (column, label) in zip(axes[0], terms.items(), strict=False):
-            axis.set_ylabel(label)
-            axis.set_xlabel("thousand images seen")
-            if column in ("reconstruction", "bits_per_dim"):
-                axis.set_yscale("log")
-                axis.tick_params(axis="y", which="both", labelsize=8)
-                axis.yaxis.set_major_formatter("{x:g}")
-                axis.yaxis.set_minor_formatter("{x:g}")
-            if column == "kl":
-                axis.set_ylim(bottom=0)
-        if model == "infogan":
-            limit = float(frame["mutual_information_limit"].iloc[-1])
-            axes[0, 0].axhline(limit, color=RANDOM, linewidth=1)
-            note = f"the most that a deviation of 1 allows, {limit:.2f}"
-            axes[0, 0].annotate(
-                note, (0.02, limit), xycoords=("axes fraction", "data"), va="bottom"
-            )
-        axes[0, len(terms) - 1].legend(frameon=False)
+        for axis, term in zip(axes[0], terms, strict=False):
+            _label_curve(axis, term, frame)
+        axes[0, max(0, len(terms) - 1)].legend(frameon=False)
     return figure
+
+
+def _label_curve(axis: Axes, term: Term, frame: pd.DataFrame) -> None:
+    """A curve's labels, its scale and its limit, as the log of a run has it."""
+    axis.set_ylabel(term.curve)
+    axis.set_xlabel("thousand images seen")
+    if term.scale == "log":
+        axis.set_yscale("log")
+        axis.tick_params(axis="y", which="both", labelsize=8)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+    if term.scale == "from_zero":
+        axis.set_ylim(bottom=0)
+    if term.limit is not None:
+        column, note = term.limit
+        limit = float(frame[column].iloc[-1])
+        axis.axhline(limit, color=RANDOM, linewidth=1)
+        place = (0.02, limit)
+        axis.annotate(note.format(limit), place, xycoords=("axes fraction", "data"), va="bottom")
 
 
 def traversals(strips: dict[str, np.ndarray], table: pd.DataFrame, kl: np.ndarray | None) -> Figure:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.files import InputError, load_npz
+from models.registry import ARMS, PRIMARY
 from reproduce.basis import representation, significance
 from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.representation import Representation
@@ -22,23 +23,8 @@ NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as
 NULLS = ("haar", "haar_active")
 PURITY = "traversal_purity"
 TURNED = ", factors turned"  # the factor-frame control of an arm
-PRIMARY = {  # the metric of each arm's primary hypothesis
-    "beta_vae/diagonal": "mig",
-    "beta_vae/full_covariance": "mig",
-    "infogan": "mig",
-    "glow": PURITY,
-}
-MODEL_NAMES = {
-    "beta_vae/diagonal": "beta-VAE, diagonal posterior",
-    "beta_vae/full_covariance": "beta-VAE, full-covariance posterior",
-    "beta_vae/sgd": "beta-VAE, diagonal posterior, SGD",
-    "autoencoder": "plain autoencoder",
-    "untrained": "untrained encoder",
-    "infogan": "InfoGAN",
-    "infogan/gaussian": "InfoGAN, Gaussian codes",
-    "glow": "Glow",
-}
-CONTRASTS = {"beta_vae/diagonal": "beta_vae/full_covariance"}
+# What each arm is contrasted with.
+CONTRASTS = {arm.key: arm.control for arm in ARMS.values() if arm.control}
 CONTRAST_COLUMNS = (
     "model",
     "control",
@@ -227,7 +213,7 @@ def name(arm: str) -> str:
     if arm.endswith(TURNED):
         return name(arm.removesuffix(TURNED)) + TURNED
     key, _, rest = arm.partition(" ")
-    return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
+    return (ARMS[key].title if key in ARMS else key) + (f", {rest}" if rest else "")
 
 
 def headline(verdict: Mapping[str, Any]) -> str:

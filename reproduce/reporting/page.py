@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data.files import load_npz
+from models.registry import MODELS
 from reproduce.basis import bases
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.reporting import figures, judging
@@ -21,25 +22,6 @@ from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
 BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
-
-# The terms by which a training is judged, and what was published of them.
-REACHED = {
-    "beta_vae": {"reconstruction": "reconstruction, nats", "kl": "KL, nats"},
-    "infogan": {
-        "mutual_information": "L_I, nats",
-        "mutual_information_fitted": "with Q's deviation fitted",
-        "code_entropy": "of H(c)",
-        "code_correlation": "correlation of codes with Q's estimates",
-    },
-    "glow": {"bits_per_dim": "bits per dimension"},
-}
-PUBLISHED = {
-    "beta_vae": "on dSprites with beta 4: reconstruction 35.6, KL 15.4 (disentangling-vae, the "
-    "authors' logs); MIG .03 to .35 over beta 1 to 16 (Locatello et al. 2019, from figures)",
-    "infogan": "on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 runs); "
-    "on MNIST L_I about 2.30 of H(c) = 2.30 for the category (Chen et al. 2016)",
-    "glow": "none on dSprites; CIFAR-10 3.35 at 8 bits, 1.67 at 5 bits (Kingma & Dhariwal 2018)",
-}
 
 
 def render(
@@ -249,7 +231,7 @@ def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     models = dict.fromkeys(map(_model, trained))
     return [
         {
-            "name": model.replace("_", "-"),
+            "name": MODELS[model].title,
             "svg": figures.to_svg(
                 figures.training_curves([r for r in trained if _model(r) == model], model)
             ),
@@ -265,7 +247,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
         arms.setdefault(result.arm, []).append(result)
     rows = []
     for arm, seeds in arms.items():
-        model = _model(seeds[0])
+        model = MODELS[_model(seeds[0])]
         logs = [
             judging.read_table(result.run.training_file, ["step"], min_rows=0)
             for result in seeds
@@ -276,11 +258,11 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
             rows.append({"arm": judging.name(arm), "reached": "not trained", "published": ""})
             continue
         parts = []
-        for term, label in REACHED[model].items():
-            values = ", ".join(f"{end[term]:.3g}" for end in ends)
-            parts.append(f"{label} {values}")
+        for term in model.terms:
+            values = ", ".join(f"{end[term.column]:.3g}" for end in ends)
+            parts.append(f"{term.label} {values}")
         rows.append(
-            {"arm": judging.name(arm), "reached": "; ".join(parts), "published": PUBLISHED[model]}
+            {"arm": judging.name(arm), "reached": "; ".join(parts), "published": model.published}
         )
     return rows
 

@@ -9,8 +9,8 @@ import dataclasses
 from typing import Any
 
 from data.files import InputError
+from models.registry import MODELS
 from models.settings import (
-    MODELS,
     BetaVAESettings,
     FactorPredictorSettings,
     GlowSettings,
@@ -24,7 +24,7 @@ class Recipe:
     """How a model is trained.
 
     Attributes:
-        model: A key of `models.settings.MODELS`.
+        model: A key of `models.registry.MODELS`.
         settings: What defines the model.
         batch_size: Images a step.
         num_steps: Training steps, unless a flag says otherwise; 0 leaves a model untrained.
@@ -249,13 +249,6 @@ RECIPES = {
     ),
 }
 
-DEFAULT_RECIPES = {
-    "factor_predictor": "predictor_quick",
-    "beta_vae": "quick",
-    "glow": "glow_quick",
-    "infogan": "infogan_quick",
-}
-
 
 def find(model: str, name: str | None) -> Recipe:
     """The recipe of a name, or the model's default one.
@@ -265,7 +258,9 @@ def find(model: str, name: str | None) -> Recipe:
     """
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}; expected one of {', '.join(MODELS)}")
-    name = name or DEFAULT_RECIPES[model]
+    name = name or MODELS[model].default_recipe
+    if name is None:
+        return Recipe(model, MODELS[model].settings())
     fitting = [key for key, recipe in RECIPES.items() if recipe.model == model]
     if name not in fitting:
         raise InputError(

@@ -13,7 +13,7 @@ import numpy as np
 
 from data import DATASETS
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
-from models.settings import MODELS, BetaVAESettings, InfoGANSettings
+from models.registry import MODELS
 from reproduce.training.recipes import Recipe
 
 KEPT_CHECKPOINTS = 2
@@ -57,17 +57,8 @@ class RunConfig:
     @property
     def arm(self) -> str:
         """What seeds are compared within: the model, with what makes it a control if it is one."""
-        model, settings = self.recipe.model, self.recipe.settings
-        if isinstance(settings, BetaVAESettings):
-            if self.recipe.num_steps == 0:
-                return "untrained"
-            if settings.objective == "autoencoder":
-                return "autoencoder"
-            kind = "sgd" if settings.optimizer == "sgd" else settings.posterior
-            return f"{model}/{kind}"
-        if isinstance(settings, InfoGANSettings) and settings.codes == "gaussian":
-            return f"{model}/gaussian"
-        return model
+        recipe = self.recipe
+        return MODELS[recipe.model].arm(recipe.settings, recipe.num_steps)
 
     def to_json(self) -> str:
         """As indented JSON."""
@@ -78,7 +69,7 @@ class RunConfig:
         """The inverse of `to_json`; any of `read_config`'s errors where the text is none."""
         raw = json.loads(text)
         recipe = raw.pop("recipe")
-        settings = MODELS[recipe["model"]](**recipe.pop("settings"))
+        settings = MODELS[recipe["model"]].settings(**recipe.pop("settings"))
         raw["image_shape"] = tuple(raw["image_shape"])
         return RunConfig(Recipe(settings=settings, **recipe), **raw)
 

@@ -13,11 +13,10 @@ import data
 import models
 from data.dataset import Dataset
 from data.files import InputError
-from models.settings import InfoGANSettings
+from models.registry import MODELS, row_of
 from reproduce.basis.representation import Representation, normal_scores
 from reproduce.training.run_directory import RunDirectory
 
-PREDICTOR = "factor_predictor"
 _BATCH = 500
 
 
@@ -27,8 +26,9 @@ def load_model(run: RunDirectory) -> Any:
     Raises:
         InputError: If the run is unfinished, damaged, or a factor predictor's.
     """
-    if run.read_config().recipe.model == PREDICTOR:
-        raise InputError(f"{run.path} is a {PREDICTOR}'s; expected a generative model's run")
+    row = MODELS[run.read_config().recipe.model]
+    if not row.is_generative:
+        raise InputError(f"{run.path} is a {row.key}'s; expected a generative model's run")
     return _load(run)
 
 
@@ -38,8 +38,8 @@ def load_predictor(run: RunDirectory) -> Any:
     Raises:
         InputError: If the run is unfinished, damaged, or another model's.
     """
-    if run.read_config().recipe.model != PREDICTOR:
-        raise InputError(f"{run.path} is no {PREDICTOR}'s; train one with --model={PREDICTOR}")
+    if MODELS[run.read_config().recipe.model].is_generative:
+        raise InputError(f"{run.path} is no factor_predictor's; expected the run of one")
     return _load(run)
 
 
@@ -102,7 +102,7 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
             f"the model has {latents.shape[1]} latents that an encoder reads; expected 2 or more, "
             "or there is no basis to turn"
         )
-    if isinstance(model.settings, InfoGANSettings):
+    if row_of(model.settings).has_uniform_latents:
         latents = normal_scores(latents)
     factors = dataset.factors[indices].astype(np.int64)
     return Representation(

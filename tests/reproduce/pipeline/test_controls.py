@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 
 from data.files import InputError
+from models.registry import ARMS
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
 from reproduce.pipeline import profiles
@@ -95,7 +96,7 @@ def test_every_arm_of_every_profile_has_a_name_of_its_own():
         for arm in arms:
             recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
             config = RunConfig(recipe, "dsprites", "rendered", None, "", (64, 64, 1), 0)
-            assert config.arm in judging.MODEL_NAMES
+            assert config.arm in ARMS
             settings = dataclasses.asdict(recipe.settings)
             names.add((config.arm, settings.get("beta"), settings.get("network")))
         assert len(names) == len(arms)

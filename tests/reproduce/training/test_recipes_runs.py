@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from data.files import InputError
-from models.settings import MODELS, BetaVAESettings
+from models.registry import MODELS
+from models.settings import BetaVAESettings
 from reproduce.training import recipes
-from reproduce.training.recipes import DEFAULT_RECIPES, RECIPES, Recipe, find, override
+from reproduce.training.recipes import RECIPES, Recipe, find, override
 from reproduce.training.run_directory import RunConfig, RunDirectory, find_runs
 
 RECIPE = Recipe("beta_vae", BetaVAESettings(), 32, 60, log_every=10, checkpoint_every=20)
@@ -40,9 +41,8 @@ def test_every_recipe_is_consistent():
     for name, recipe in RECIPES.items():
         assert override(recipe, {}) == recipe
         assert find(recipe.model, name) is recipe
-    assert set(DEFAULT_RECIPES) == set(MODELS)
-    for model in MODELS:
-        assert find(model, None) is RECIPES[DEFAULT_RECIPES[model]]
+    for name, model in MODELS.items():
+        assert find(name, None) is RECIPES[model.default_recipe]
 
 
 def test_values_are_converted_to_their_settings_type():
