@@ -19,8 +19,7 @@ from data.dataset import Dataset
 from data.files import InputError, atomic_write, cache_directory, exclusive
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "pos_x", "pos_y")
-FACTOR_SIZES = (3, 6, 40, 32, 32)
-SHAPES = ("square", "ellipse", "heart")
+FACTOR_SIZES = (3, 6, 40, 32, 32)  # shapes: square, ellipse, heart
 NUM_IMAGES = int(np.prod(FACTOR_SIZES))
 IMAGE_SIZE = 64
 SUBPIXELS = 256  # vertices lie on a grid of 1/256 pixel, so all that follows is exact in integers

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from data import random_streams
 from models.registry import row_of
 from models.settings import Settings
 
@@ -34,6 +35,5 @@ def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> A
         image_shape: (height, width, channels).
         seed: The seed of the initial weights.
     """
-    import numpy as np
-
-    return row_of(settings).load()(settings, image_shape, np.random.default_rng([seed, 0]))
+    rng = random_streams.generator(seed, random_streams.WEIGHTS)
+    return row_of(settings).load()(settings, image_shape, rng)

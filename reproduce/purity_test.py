@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
 from models.registry import MODELS
 from reproduce import program
@@ -148,11 +149,7 @@ def main() -> None:
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
     if run is not None:
         config = run.read_config()
-        same = (config.fingerprint, config.image_shape) == (
-            predictor_config.fingerprint,
-            predictor_config.image_shape,
-        )
-        if not same:
+        if not config.sees_images_of(predictor_config):
             raise InputError(
                 f"{predictor_run.path} was trained on other images than {run.path} (data set, or "
                 f"size {predictor_config.image_shape[:2]} and {config.image_shape[:2]}); train a "
@@ -160,20 +157,22 @@ def main() -> None:
             )
     decode = _own_decoder(_DECODER.value) if _DECODER.value else None
     program.start_tensorflow()
-    import numpy as np
     import pandas as pd
     import tqdm
 
     from data.files import save_npz, write_text
     from reproduce.basis import representation
     from reproduce.training import trained_model
-    from reproduce.traversal import energy_matching, predicted_factors, purity_assessment
+    from reproduce.traversal import (
+        energy_matching,
+        predicted_factors,
+        predictors,
+        purity_assessment,
+    )
     from reproduce.traversal.purity import Scene
 
     dataset = trained_model.load_dataset(predictor_run)
-    predictor = trained_model.load_predictor(predictor_run)
-    predict = trained_model.on_arrays(predictor.predict)
-    layout = predicted_factors.describe(dataset.factor_names, predictor.settings, dataset.factors)
+    predictor, predict, layout = predictors.load(predictor_run, dataset)
     rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
     if run is not None:
         model = trained_model.load_model(run)
@@ -203,7 +202,7 @@ def main() -> None:
         factors,
         strata[0][2],
         _NUM_DIRECTIONS.value,
-        np.random.default_rng([_SEED.value, 7]),
+        random_streams.generator(_SEED.value, random_streams.LABELLED_DIRECTIONS),
     )
 
     tables = {
@@ -238,7 +237,8 @@ def _accuracies(
     from reproduce.traversal import predicted_factors
 
     unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
-    unseen = np.random.default_rng([_SEED.value, 6]).permutation(unseen)[: 2 * _SAMPLE]
+    rng = random_streams.generator(_SEED.value, random_streams.PREDICTOR_IMAGES)
+    unseen = rng.permutation(unseen)[: 2 * _SAMPLE]
     images, factors = dataset.images(unseen), dataset.factors[unseen]
     units = {"categorical": "share right", "ordered": "RMSE, classes", "angle": "RMSE, degrees"}
     rows = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
 from models.registry import MODELS
 from reproduce import program
@@ -93,11 +94,10 @@ def _of_decoder(metric: str, run: RunDirectory, encoded: Representation) -> floa
     if not MODELS[run.read_config().recipe.model].has_posterior:
         raise InputError(f"{metric} is a VAE's; {run.path} is a run of another model")
     program.start_tensorflow()
-    import numpy as np
 
     from reproduce.training import trained_model
 
-    rng = np.random.default_rng([_SEED.value, 4])
+    rng = random_streams.generator(_SEED.value, random_streams.DECODER_LATENTS)
     points = rng.permutation(encoded.latents)[: _NUM_POINTS.value]
     model = trained_model.load_model(run)
     return registry.METRICS[metric].compute(model.decode, points)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
 from models.registry import row_of
 from reproduce import program
@@ -70,7 +71,7 @@ def main() -> None:
             f"{run.representation_file}"
         )
     model = trained_model.load_model(run)
-    rng = np.random.default_rng([_SEED.value, 2])
+    rng = random_streams.generator(_SEED.value, random_streams.RANDOM_AXES)
     directions = _directions(model, encoded, _NUM_RANDOM_BASES.value, rng)
     if own is not None:
         size = directions["learned"].shape[1]
@@ -90,7 +91,7 @@ def main() -> None:
         start = trained_model.start_inputs(model, dataset, image, config.seed)[0]
         arrays, rows = {"active": encoded.active(), "image": np.array(_IMAGE.value)}, []
         for temperature in _TEMPERATURES:
-            drawn = model.sample(_NUM_SAMPLES, (_SEED.value, 8), temperature)
+            drawn = model.sample(_NUM_SAMPLES, (_SEED.value, random_streams.SAMPLES), temperature)
             arrays[f"samples/{temperature}"] = np.rint(255 * np.asarray(drawn)).astype(np.uint8)
         for name, axes in directions.items():
             result = energy_matching.traverse(decode, start, axes, energy)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError
 from models.registry import row_of
@@ -20,8 +21,10 @@ from reproduce.metrics.labelled_latents import Points
 from reproduce.reporting import judging
 from reproduce.training import trained_model
 from reproduce.training.run_directory import RunDirectory
-from reproduce.traversal import energy_matching, predicted_factors, purity
+from reproduce.traversal import energy_matching, purity
 from reproduce.traversal.energy_matching import Decode
+from reproduce.traversal.predictors import load as load_predictor
+from reproduce.traversal.predictors import matching
 from reproduce.traversal.purity import Derivative
 
 METRICS = ("mig", "mig_sup", "modularity", "sap_continuous", "gaussian_total_correlation")
@@ -60,12 +63,15 @@ class Space:
 
     def rotation(self, path: int) -> np.ndarray:
         """The random basis float64 [k, k] at a path's end: of `reproduce.traverse --seed=PATH`."""
-        return bases.haar(1, self.size, np.random.default_rng([path, 2]))[0]
+        return bases.haar(1, self.size, random_streams.generator(path, random_streams.RANDOM_AXES))[
+            0
+        ]
 
     @functools.cached_property
     def random_bases(self) -> np.ndarray:
         """Haar draws, for comparison: float64 [b, k, k]."""
-        return bases.haar(_NUM_RANDOM, self.size, np.random.default_rng([0, 9]))
+        rng = random_streams.generator(0, random_streams.EXPLORED_BASES)
+        return bases.haar(_NUM_RANDOM, self.size, rng)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,19 +213,12 @@ def _differentiator(
     starts: np.ndarray,
 ) -> Callable[[np.ndarray], Derivative] | None:
     """Differentiates a predictor's readings along axes [k, D], if there is a predictor."""
-    config = run.read_config()
-    for other in predictors:
-        theirs = other.read_config()
-        if (theirs.fingerprint, theirs.image_shape) != (config.fingerprint, config.image_shape):
-            continue
-        predictor = trained_model.load_predictor(other)
-        layout = predicted_factors.describe(
-            dataset.factor_names, predictor.settings, dataset.factors
-        )
-        predict = trained_model.on_arrays(predictor.predict)
-        scene = purity.Scene(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)
-        return functools.partial(purity.differentiate, scene)
-    return None
+    predictor = matching(run, predictors)
+    if predictor is None:
+        return None
+    _, predict, layout = load_predictor(predictor, dataset)
+    scene = purity.Scene(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)
+    return functools.partial(purity.differentiate, scene)
 
 
 def find_predictors(run: RunDirectory) -> list[RunDirectory]:

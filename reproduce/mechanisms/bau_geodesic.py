@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import tqdm
 
+from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
@@ -123,7 +124,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
             encoded = represented(training.run(output, seed), settings.latents.num_points)
             activations, factors = encoded.latents, encoded.factors
         widths[model] = activations.shape[1]
-        rng = np.random.default_rng([seed, 5])
+        rng = random_streams.generator(seed, random_streams.UNIT_ROTATIONS)
         found[model][seed] = dose_response(
             activations, factors, settings.times, settings.num_bases, rng
         )

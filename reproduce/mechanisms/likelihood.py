@@ -31,6 +31,7 @@ import pandas as pd
 import scipy.special
 import tqdm
 
+from data import random_streams
 from reproduce.basis import bases
 from reproduce.mechanisms import results, rolinek_table
 from reproduce.pipeline import jobs
@@ -156,7 +157,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     with bar:
         for seed in settings.table.seeds:
             log_likelihood, mean, covariance = _model(training.run(output, seed).path, settings)
-            rng = np.random.default_rng([seed, 7])
+            rng = random_streams.generator(seed, random_streams.LATENT_ROTATIONS)
             elbo, iwae = estimates(log_likelihood, mean, covariance, settings.num_samples, rng)
             learned[seed] = {"iwae": iwae, "elbo": elbo}
             parts = []

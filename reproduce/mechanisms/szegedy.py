@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import tqdm
 
+from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
 from reproduce.pipeline import jobs
@@ -105,7 +106,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     with bar:
         for seed in settings.units.seeds:
             units = classifier.units(settings.units, output, seed)
-            rng = np.random.default_rng([seed, 6])
+            rng = random_streams.generator(seed, random_streams.IMAGE_SETS)
             expected = chance(units.factors, settings.num_top, settings.num_chance, rng)
             arguments = units.factors, expected, settings.num_top
             natural[seed] = coherence(units.activations, *arguments)

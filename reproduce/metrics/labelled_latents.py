@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from data import random_streams
+
 TEST_SHARE = 1 / 3  # of the rows, where a metric wants a test split and there is none
 
 
@@ -33,7 +35,8 @@ class Points:
         """
         if self.latents_test is not None and self.factors_test is not None:
             return self.latents, self.factors, self.latents_test, self.factors_test
-        order = np.random.default_rng([seed, 3]).permutation(len(self.latents))
+        rng = random_streams.generator(seed, random_streams.TEST_SPLIT)
+        order = rng.permutation(len(self.latents))
         num_test = max(1, round(TEST_SHARE * len(order)))
         test, train = order[:num_test], order[num_test:]
         return self.latents[train], self.factors[train], self.latents[test], self.factors[test]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import tqdm
 
+from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
 from models.strata import Stratum
@@ -84,7 +85,7 @@ def make(
     with tqdm.tqdm(desc="pairs", total=len(arms) * per_arm, unit=" pairs", disable=None) as bar:
         for index, (arm, own) in enumerate(sorted(arms.items())):
             for number, (run, rules) in enumerate(_share(own, plan)):
-                seed = [plan.seed, 20, index, number]
+                seed = [plan.seed, random_streams.PAIRS, index, number]
                 config = run.read_config()
                 which = (config.fingerprint, config.recipe.image_size)
                 if which not in datasets:
@@ -202,7 +203,7 @@ def _rendered(arms: dict[tuple[str, str], list[RunDirectory]], plan: Plan) -> li
     by_data_set = []
     for index, (name, config) in enumerate(sorted(configs.items())):
         renderer = catch_trials.renderer_of(config.dataset, config.image_shape[2])
-        rng = np.random.default_rng([plan.seed, 21, index])
+        rng = random_streams.generator(plan.seed, random_streams.CATCH_TRIALS, index)
         sample = renderer.render(rng.integers(renderer.sizes, size=(200, len(renderer.sizes))))
         energy = (
             energy_matching.default_energy(sample)
@@ -248,7 +249,7 @@ def _catch_pair(pair: catch_trials.CatchPair, data_set: str) -> _Drawn:
 def _identical(test: Sequence[_Drawn], plan: Plan) -> list[_Drawn]:
     """Strips of test pairs, learned and random in turn, each against itself."""
     count = recipe.IDENTICAL_PAIRS_PER_TRIAL * plan.identical_trials
-    rng = np.random.default_rng([plan.seed, 22])
+    rng = random_streams.generator(plan.seed, random_streams.LISTS)
     found = []
     for number, index in enumerate(rng.choice(len(test), count, replace=count > len(test))):
         pair, which = test[index], number % 2

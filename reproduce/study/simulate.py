@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
 from reproduce import program
 
@@ -45,7 +46,6 @@ def main() -> None:
     if not key_file.is_file() or not files:
         raise InputError(f"{study}: no study; give the folder that reproduce.study.stimuli wrote")
 
-    import numpy as np
     import pandas as pd
 
     from data.files import write_text
@@ -68,7 +68,7 @@ def main() -> None:
         )
         for arm, share in shares.items()
     }
-    rng = np.random.default_rng([_SEED.value, 30])
+    rng = random_streams.generator(_SEED.value, random_streams.RATERS)
     answers = simulated_raters.answer(lists, key, truths, _RATERS.value, rng)
     write_text(_OUTPUT.value, answers.to_csv(index=False))
     print(f"{_OUTPUT.value}: {len(answers)} SIMULATED answers of {_RATERS.value} raters")

@@ -13,7 +13,8 @@ from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.mig_sup import axis_gaps
 from reproduce.training import trained_model
 from reproduce.training.run_directory import RunDirectory
-from reproduce.traversal import predicted_factors, purity
+from reproduce.traversal import purity
+from reproduce.traversal.predictors import load, matching
 
 
 def measure(
@@ -41,11 +42,10 @@ def measure(
     """
     found = {}
     axes = model.strata[0].embed(directions)
-    predictor = _predictor_of(run, predictors)
+    predictor = matching(run, predictors)
     if predictor is not None:
-        network = trained_model.load_predictor(predictor)
-        layout = predicted_factors.describe(dataset.factor_names, network.settings, dataset.factors)
-        decode, predict = trained_model.decoder(model), trained_model.on_arrays(network.predict)
+        _, predict, layout = load(predictor, dataset)
+        decode = trained_model.decoder(model)
         values = []
         for start, axis in zip(starts, axes, strict=True):
             scene = purity.Scene(decode, predict, layout, start[None], energy)
@@ -59,12 +59,3 @@ def measure(
             information = scorer.information(directions.T[None])
             found["mig_sup"] = axis_gaps(information, scorer.factor_entropies)[0]
     return found
-
-
-def _predictor_of(run: RunDirectory, predictors: Sequence[RunDirectory]) -> RunDirectory | None:
-    own = run.read_config()
-    for predictor in predictors:
-        config = predictor.read_config()
-        if (config.fingerprint, config.image_shape) == (own.fingerprint, own.image_shape):
-            return predictor
-    return None

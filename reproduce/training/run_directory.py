@@ -60,6 +60,10 @@ class RunConfig:
         recipe = self.recipe
         return MODELS[recipe.model].arm(recipe.settings, recipe.num_steps)
 
+    def sees_images_of(self, other: RunConfig) -> bool:
+        """Whether both were trained on the same images at the same size."""
+        return (self.fingerprint, self.image_shape) == (other.fingerprint, other.image_shape)
+
     def to_json(self) -> str:
         """As indented JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

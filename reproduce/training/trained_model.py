@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import data
 import models
+from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError
 from models.registry import MODELS, row_of
@@ -71,7 +72,8 @@ def draw_images(dataset: Dataset, num_images: int, seed: int) -> np.ndarray:
     """Indices of images drawn without replacement, all of them if there are no more."""
     if num_images >= len(dataset):
         return np.arange(len(dataset))
-    return np.random.default_rng([seed, 1]).choice(len(dataset), num_images, replace=False)
+    rng = random_streams.generator(seed, random_streams.ENCODED_IMAGES)
+    return rng.choice(len(dataset), num_images, replace=False)
 
 
 def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:

@@ -65,14 +65,6 @@ def along_active(encoded: Representation, coordinates: np.ndarray) -> np.ndarray
     return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def matched_step(
-    decode: Decode, start: np.ndarray, direction: np.ndarray, target: float
-) -> tuple[float, float, bool]:
-    """`matched_steps` along a single direction, float [d]."""
-    steps, energies, dead = matched_steps(decode, start, direction[None], target)
-    return float(steps[0]), float(energies[0]), bool(dead[0])
-
-
 def matched_steps(
     decode: Decode, start: np.ndarray, directions: np.ndarray, target: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

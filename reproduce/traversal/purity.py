@@ -160,12 +160,25 @@ def _energies(
     scene: Scene, directions: np.ndarray, steps: np.ndarray, origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images [m, 2, s, ...] of a step along each direction and against it, and energies [m]."""
-    s, dimension = scene.start.shape
-    offsets = (steps[:, None] * directions)[:, None, None, :] * np.array([1, -1])[:, None, None]
-    points = (scene.start + offsets).reshape(-1, dimension)
-    frames = scene.decode(points).reshape(len(directions), 2, *origin.shape)
-    squared = np.square(frames - origin).reshape(len(directions), 2 * s, -1)
+    frames = scene.decode(_both_ways(scene.start, steps[:, None] * directions))
+    frames = frames.reshape(len(directions), 2, *origin.shape)
+    squared = np.square(frames - origin).reshape(len(directions), 2 * len(scene.start), -1)
     return frames, squared.mean(axis=(1, 2), dtype=np.float64)
+
+
+def _both_ways(start: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Inputs at offsets [m, D] from each start [s, D] and opposite to them: [2 m s, D]."""
+    signed = offsets[:, None, None, :] * np.array([1, -1])[:, None, None]  # [m, 2, 1, D]
+    return (start + signed).reshape(-1, start.shape[1])
+
+
+def _slopes(
+    function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, axes: np.ndarray
+) -> np.ndarray:
+    """Central differences of a function along axes [k, D], at each start [s, D]: [k, s, ...]."""
+    values = function(_both_ways(start, _SMALL_STEP * axes))
+    values = values.reshape(len(axes), 2, len(start), -1)
+    return (values[:, 0] - values[:, 1]) / (2 * _SMALL_STEP)
 
 
 class StepGuess:
@@ -177,11 +190,8 @@ class StepGuess:
 
     def __init__(self, scene: Scene, axes: np.ndarray) -> None:
         """Differentiates the decoder along the axes of a stratum, float [k, D]."""
-        dimension = scene.start.shape[1]
-        offsets = _SMALL_STEP * axes[:, None, None, :] * np.array([1, -1])[:, None, None]
-        frames = scene.decode((scene.start + offsets).reshape(-1, dimension))
-        frames = frames.reshape(len(axes), 2, -1).astype(np.float64)
-        slopes = (frames[:, 0] - frames[:, 1]) / (2 * _SMALL_STEP)
+        slopes = _slopes(lambda inputs: scene.decode(inputs).astype(np.float64), scene.start, axes)
+        slopes = slopes.reshape(len(axes), -1)
         self._form = slopes @ slopes.T / slopes.shape[1]
         self._energy, self._ratio = scene.energy, 1.0
 
@@ -249,11 +259,7 @@ def differentiate(scene: Scene, axes: np.ndarray) -> Derivative:
         scene: Where from and how.
         axes: float [k, D], in decoder inputs.
     """
-    s, dimension = scene.start.shape
-    offsets = _SMALL_STEP * axes[:, None, None, :] * np.array([1, -1])[:, None, None]
-    points = (scene.start + offsets).reshape(-1, dimension)
-    readings = scene.predict(scene.decode(points)).reshape(len(axes), 2, s, -1)
-    derivative = (readings[:, 0] - readings[:, 1]) / (2 * _SMALL_STEP)
+    derivative = _slopes(lambda inputs: scene.predict(scene.decode(inputs)), scene.start, axes)
     return Derivative(scene.factors, scene.predict(scene.decode(scene.start)), derivative)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from data import random_streams
 from models.strata import Stratum
 from reproduce.basis import bases, significance
 from reproduce.basis.assessment import ALPHA, COLUMNS
@@ -79,7 +80,7 @@ def assess(
     rows, nulls = [], {}
     leakages: list[pd.DataFrame] = []
     for index, (family, metric, stratum) in enumerate(strata):
-        rng = np.random.default_rng([plan.seed, 5, index])
+        rng = random_streams.generator(plan.seed, random_streams.PURITY_BASES, index)
         axes, draws = _bases(stratum, plan, rng)
         learned = np.eye(stratum.size)[:, axes]
         if index == 0:

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import celeba, celeba_cache, celeba_files, load
+from data import celeba, celeba_cache, load
 from data.celeba_cache import VARIANTS, crop_and_resize
-from data.celeba_files import ATTRIBUTES, LANDMARKS, NUM_IMAGES, read_labels
+from data.celeba_files import ATTRIBUTES, NUM_IMAGES
 from data.files import InputError
 from models.architectures import NETWORKS
 from models.settings import BetaVAESettings
@@ -28,6 +28,11 @@ from reproduce.training.run_directory import RunConfig, RunDirectory
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 COUNTS = {"train": 150, "valid": 11, "test": 9}
+LANDMARKS = [  # which the list of TensorFlow Datasets' archive names
+    f"{point}_{axis}"
+    for point in ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+    for axis in "xy"
+]
 NAMES = [f"{i:06d}.jpg" for i in range(1, sum(COUNTS.values()) + 1)]
 
 
@@ -246,18 +251,6 @@ def test_an_unpacked_folder_and_windows_line_ends_give_the_same(
     found = celeba.load("files", copy, "_all", tmp_path)
     np.testing.assert_array_equal(found.storage, prepared.storage)
     assert found.fingerprint == prepared.fingerprint
-
-
-def test_landmarks_are_in_the_order_of_the_labels(official, copy):
-    labels = read_labels(official)
-    points = celeba_files.read_landmarks(official, labels)
-    np.testing.assert_array_equal(
-        points, np.random.default_rng(2).integers(178, size=(len(NAMES), 10))
-    )
-    file = copy / "list_landmarks_align_celeba.txt"
-    file.write_text(file.read_text().replace("000005.jpg", "555555.jpg"))
-    with pytest.raises(InputError, match=r"its images are not those of list_attr_celeba\.txt"):
-        celeba_files.read_landmarks(copy, labels)
 
 
 class Interrupted(Exception):
@@ -543,7 +536,7 @@ def test_failing_download_is_one_line_with_the_way_on(monkeypatch, tensorflow, t
 
 def test_official_numbers():
     assert len(ATTRIBUTES) == 40
-    assert (NUM_IMAGES, len(LANDMARKS)) == (202_599, 10)
+    assert NUM_IMAGES == 202_599
 
 
 def test_order_of_tensorflow_datasets_is_a_permutation_within_splits():

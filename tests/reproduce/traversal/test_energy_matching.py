@@ -13,10 +13,16 @@ def linear_decoder(latents):
     return (0.5 + 0.1 * latents * GAINS)[:, None, :, None].astype(np.float64)
 
 
+def step_along(decode, start, direction, target):
+    """`matched_steps` along a single direction."""
+    found = energy_matching.matched_steps(decode, start, direction[None], target)
+    return tuple(values[0] for values in found)
+
+
 def test_a_step_has_the_energy_asked_for():
     start, target = np.zeros((1, 3)), 1e-3
     for direction in np.eye(3)[:2]:
-        step, energy, dead = energy_matching.matched_step(linear_decoder, start, direction, target)
+        step, energy, dead = step_along(linear_decoder, start, direction, target)
         gain = 0.1 * (GAINS @ direction)
         assert not dead
         assert step == pytest.approx(np.sqrt(3 * target) / gain, rel=1e-3)
@@ -24,9 +30,7 @@ def test_a_step_has_the_energy_asked_for():
 
 
 def test_a_direction_that_moves_no_pixel_far_enough_is_dead():
-    step, energy, dead = energy_matching.matched_step(
-        linear_decoder, np.zeros((1, 3)), np.eye(3)[2], 0.02
-    )
+    step, energy, dead = step_along(linear_decoder, np.zeros((1, 3)), np.eye(3)[2], 0.02)
     assert dead
     assert step == energy_matching.MAX_STEP
     assert energy == pytest.approx((energy_matching.MAX_STEP * 0.1 * 0.01) ** 2 / 3)
@@ -36,7 +40,7 @@ def test_the_smallest_step_is_taken_where_the_energy_comes_and_goes():
     def periodic(latents):
         return np.sin(4 * latents)[:, None, :, None]
 
-    step, _, dead = energy_matching.matched_step(periodic, np.zeros((1, 1)), np.ones(1), 0.25)
+    step, _, dead = step_along(periodic, np.zeros((1, 1)), np.ones(1), 0.25)
     assert not dead
     assert step == pytest.approx(np.arcsin(0.5) / 4, rel=1e-2)
 
