@@ -513,7 +513,7 @@ def test_wrong_flags_are_named(tmp_path):
         load("celeb_a", data_file=tmp_path)
     with pytest.raises(InputError, match="nowhere: no such folder; fetch"):
         load("celeb_a", "files", tmp_path / "nowhere")
-    with pytest.raises(InputError, match="files goes with --dataset=celeb_a"):
+    with pytest.raises(InputError, match="dsprites is not read from data_source=files"):
         load("dsprites", "files")
 
 
@@ -527,7 +527,7 @@ def test_failing_download_is_one_line_with_the_way_on(monkeypatch, tensorflow, t
     with pytest.raises(InputError, match=r"could not fetch celeb_a \(quota exceeded\)") as error:
         celeba.load("tfds", None, "", tmp_path)
     assert "\n" not in str(error.value)
-    for part in ("1,443,490,838", "26,721,026", "2,836,386", "--data_file=FOLDER"):
+    for part in ("1,443,490,838", "26,721,026", "2,836,386", "data_file=FOLDER"):
         assert part in str(error.value)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(InputError, match=r"install axisbias\[tfds\]"):
