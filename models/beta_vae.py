@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from models import networks
+from models import networks, objectives
 from models.architectures import NETWORKS
+from models.objectives.base import Batch
 from models.settings import BetaVAESettings
 from models.strata import Stratum, coordinates
 
@@ -46,29 +47,6 @@ def num_parameters(settings: BetaVAESettings) -> int:
     return 2 * d + (d * (d - 1) // 2 if settings.posterior == "full_covariance" else 0)
 
 
-def objective(
-    reconstruction: tf.Tensor, kl: tf.Tensor, step: tf.Tensor, settings: BetaVAESettings
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The loss to minimise, and the weight or capacity in force.
-
-    Args:
-        reconstruction: Scalar, mean over images of -log p(x | z), nats.
-        kl: Scalar, mean over images of KL(q(z | x) || p(z)), nats.
-        step: Scalar int, training steps already made.
-        settings: The objective and its constants.
-    """
-    progress = tf.minimum(tf.cast(step, tf.float32) / max(settings.ramp_steps, 1), 1.0)
-    if settings.objective == "capacity":
-        capacity = settings.capacity * progress
-        return reconstruction + settings.gamma * tf.abs(kl - capacity), capacity
-    beta = tf.constant(settings.beta)
-    if settings.objective == "annealed_beta":
-        beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
-    if settings.objective == "autoencoder":
-        beta = tf.constant(0.0)
-    return reconstruction + beta * kl, beta
-
-
 class BetaVAE:
     """A beta-VAE with its optimiser: what the training loop trains and the later steps read."""
 
@@ -92,6 +70,7 @@ class BetaVAE:
         else:
             self.optimizer = keras.optimizers.SGD(settings.learning_rate, momentum=0.9)
         self.optimizer.build(self._weights)
+        self.objective = objectives.load(settings.objective).Objective(settings, rng)
         self.prior = tfd.MultivariateNormalDiag(
             tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
         )
@@ -99,15 +78,14 @@ class BetaVAE:
     @property
     def term_names(self) -> tuple[str, ...]:
         """Names of what `train_step` returns, in order."""
-        pressure = "capacity" if self.settings.objective == "capacity" else "beta"
-        return ("loss", "reconstruction", "kl", pressure)
+        return ("loss", "reconstruction", "kl", *self.objective.term_names)
 
     def variables(self) -> dict[str, keras.Variable]:
         """All state that training changes, by name: weights and the optimiser's slots."""
         named = {f"weights/{v.path}": v for v in self._weights}
         # Not by path: Keras numbers a process's optimisers, and a checkpoint must not depend on it.
         named |= {f"optimizer/{v.name}": v for v in self.optimizer.variables}
-        return named
+        return named | {f"objective/{k}": v for k, v in self.objective.variables().items()}
 
     @property
     def strata(self) -> tuple[Stratum, ...]:
@@ -132,7 +110,13 @@ class BetaVAE:
         return tfd.Independent(pixels, 3)
 
     def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The terms of the objective on a batch, scalars in nats an image.
+        """The terms of the objective on a batch, scalars in nats an image; as `_losses`."""
+        return self._losses(images, step, seed)[0]
+
+    def _losses(
+        self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], Batch]:
+        """The terms of the objective on a batch, and the batch as it passed through the model.
 
         Args:
             images: float32 [batch, height, width, channels] in [0, 1].
@@ -140,14 +124,12 @@ class BetaVAE:
             seed: int32 [2], of the latents' stateless draw.
         """
         posterior = self.posterior(images)
-        if self.settings.objective == "autoencoder":
-            latents = posterior.mean()
-        else:
-            latents = posterior.sample(seed=seed)
+        latents = self.objective.latents(posterior, seed)
         reconstruction = -tf.reduce_mean(self.likelihood(latents).log_prob(images))
         kl = tf.reduce_mean(tfd.kl_divergence(posterior, self.prior))
-        loss, pressure = objective(reconstruction, kl, step, self.settings)
-        return dict(zip(self.term_names, (loss, reconstruction, kl, pressure), strict=True))
+        batch = Batch(images, posterior, latents, reconstruction, kl, step, seed)
+        loss, terms = self.objective.loss(batch)
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms}, batch
 
     def train_step(
         self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
@@ -161,9 +143,10 @@ class BetaVAE:
             num_replicas: Over how many replicas Keras sums the gradients.
         """
         with tf.GradientTape() as tape:
-            terms = self.losses(images, step, seed)
+            terms, batch = self._losses(images, step, seed)
             loss = terms["loss"] / num_replicas
         self.optimizer.apply(tape.gradient(loss, self._weights), self._weights)
+        self.objective.update(batch, num_replicas)
         return terms
 
     def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from models import objectives
 from models.settings import (
     BetaVAESettings,
     FactorPredictorSettings,
@@ -83,6 +84,7 @@ class Model:
         published: What others reached, in words.
         arms: What results tell apart.
         arm_of: (settings, number of training steps) to the key of an arm.
+        settings_of: Settings by name to the class derived from `settings` that has them.
     """
 
     key: str
@@ -98,6 +100,11 @@ class Model:
     published: str = ""
     arms: tuple[Arm, ...] = ()
     arm_of: Callable[[Any, int], str] | None = None
+    settings_of: Callable[[Mapping[str, Any]], type[Settings]] | None = None
+
+    def settings_class(self, values: Mapping[str, Any]) -> type[Settings]:
+        """The class of settings with these values: `settings`, or one derived from it."""
+        return self.settings if self.settings_of is None else self.settings_of(values)
 
     def arm(self, settings: Settings, num_steps: int) -> str:
         """The key of the arm that a training belongs to."""
@@ -117,128 +124,137 @@ def _beta_vae_arm(settings: BetaVAESettings, num_steps: int) -> str:
     return f"beta_vae/{'sgd' if settings.optimizer == 'sgd' else settings.posterior}"
 
 
+def _beta_vae_settings(values: Mapping[str, Any]) -> type[BetaVAESettings]:
+    name = values.get("objective", BetaVAESettings.objective)
+    if name not in objectives.OBJECTIVES:
+        return BetaVAESettings  # which says what is wrong
+    return getattr(objectives.load(name), "Settings", BetaVAESettings)
+
+
 def _infogan_arm(settings: InfoGANSettings, num_steps: int) -> str:
     del num_steps
     return "infogan/gaussian" if settings.codes == "gaussian" else "infogan"
 
 
-_BETA_VAE = Model(
-    "beta_vae",
-    "beta-VAE",
-    BetaVAESettings,
-    "models.beta_vae:BetaVAE",
-    default_recipe="quick",
-    has_posterior=True,
-    axis_nouns={"latents": "latent"},
-    terms=(
-        Term(
-            "reconstruction",
-            "reconstruction, nats",
-            "reconstruction loss, nats an image",
-            "log",
-            prose="a reconstruction loss of {} nats",
+_ROWS = (
+    Model(
+        "beta_vae",
+        "beta-VAE",
+        BetaVAESettings,
+        "models.beta_vae:BetaVAE",
+        default_recipe="quick",
+        has_posterior=True,
+        axis_nouns={"latents": "latent"},
+        terms=(
+            Term(
+                "reconstruction",
+                "reconstruction, nats",
+                "reconstruction loss, nats an image",
+                "log",
+                prose="a reconstruction loss of {} nats",
+            ),
+            Term("kl", "KL, nats", "KL, nats an image", "from_zero", prose="a KL term of {}"),
         ),
-        Term("kl", "KL, nats", "KL, nats an image", "from_zero", prose="a KL term of {}"),
+        published="on dSprites with beta 4: reconstruction 35.6, KL 15.4 (disentangling-vae, the "
+        "authors' logs); MIG .03 to .35 over beta 1 to 16 (Locatello et al. 2019, from figures)",
+        arms=(
+            Arm(
+                "beta_vae/diagonal",
+                "beta-VAE, diagonal posterior",
+                "β-VAE, diagonal",
+                "the diagonal β-VAE",
+                primary="mig",
+                control="beta_vae/full_covariance",
+            ),
+            Arm(
+                "beta_vae/full_covariance",
+                "beta-VAE, full-covariance posterior",
+                "β-VAE, full covariance",
+                "the full-covariance β-VAE",
+                primary="mig",
+            ),
+            Arm(
+                "beta_vae/sgd",
+                "beta-VAE, diagonal posterior, SGD",
+                "β-VAE, diagonal, SGD",
+                "the β-VAE trained by SGD",
+            ),
+            Arm("autoencoder", "plain autoencoder", "autoencoder", "the autoencoder"),
+            Arm("untrained", "untrained encoder", "untrained encoder", "the untrained encoder"),
+        ),
+        arm_of=_beta_vae_arm,
+        settings_of=_beta_vae_settings,
     ),
-    published="on dSprites with beta 4: reconstruction 35.6, KL 15.4 (disentangling-vae, the "
-    "authors' logs); MIG .03 to .35 over beta 1 to 16 (Locatello et al. 2019, from figures)",
-    arms=(
-        Arm(
-            "beta_vae/diagonal",
-            "beta-VAE, diagonal posterior",
-            "β-VAE, diagonal",
-            "the diagonal β-VAE",
-            primary="mig",
-            control="beta_vae/full_covariance",
+    Model(
+        "infogan",
+        "InfoGAN",
+        InfoGANSettings,
+        "models.infogan:InfoGAN",
+        default_recipe="infogan_quick",
+        has_uniform_latents=True,
+        axis_nouns={"codes": "code", "noise": "noise"},
+        terms=(
+            Term(
+                "mutual_information",
+                "L_I, nats",
+                "L_I, bound on the information\nof codes in images, nats",
+                limit=("mutual_information_limit", "the most that a deviation of 1 allows, {:.2f}"),
+            ),
+            Term("mutual_information_fitted", "with Q's deviation fitted"),
+            Term("code_entropy", "of H(c)"),
+            Term(
+                "code_correlation",
+                "correlation of codes with Q's estimates",
+                "correlation of codes\nwith Q's estimates",
+                prose="a correlation of {} between codes and _Q_’s estimates",
+            ),
         ),
-        Arm(
-            "beta_vae/full_covariance",
-            "beta-VAE, full-covariance posterior",
-            "β-VAE, full covariance",
-            "the full-covariance β-VAE",
-            primary="mig",
+        published="on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 "
+        "runs); on MNIST L_I about 2.30 of H(c) = 2.30 for the category (Chen et al. 2016)",
+        arms=(
+            Arm("infogan", "InfoGAN", "InfoGAN, codes", "InfoGAN's codes", primary="mig"),
+            Arm(
+                "infogan/gaussian",
+                "InfoGAN, Gaussian codes",
+                "InfoGAN, Gaussian codes",
+                "InfoGAN with Gaussian codes",
+            ),
         ),
-        Arm(
-            "beta_vae/sgd",
-            "beta-VAE, diagonal posterior, SGD",
-            "β-VAE, diagonal, SGD",
-            "the β-VAE trained by SGD",
-        ),
-        Arm("autoencoder", "plain autoencoder", "autoencoder", "the autoencoder"),
-        Arm("untrained", "untrained encoder", "untrained encoder", "the untrained encoder"),
+        arm_of=_infogan_arm,
     ),
-    arm_of=_beta_vae_arm,
+    Model(
+        "glow",
+        "Glow",
+        GlowSettings,
+        "models.glow:Glow",
+        default_recipe="glow_quick",
+        axis_nouns={"channels": "channel", "position": "channel"},
+        terms=(
+            Term(
+                "bits_per_dim",
+                "bits per dimension",
+                "bits per dimension",
+                "log",
+                prose="{} bits per dimension",
+            ),
+        ),
+        published="none on dSprites; CIFAR-10 3.35 at 8 bits, 1.67 at 5 bits (Kingma & Dhariwal "
+        "2018)",
+        arms=(
+            Arm("glow", "Glow", "Glow, channels", "Glow's channels", primary="traversal_purity"),
+        ),
+    ),
+    Model(
+        "factor_predictor",
+        "factor predictor",
+        FactorPredictorSettings,
+        "models.factor_predictor:FactorPredictor",
+        default_recipe="predictor_quick",
+        is_generative=False,
+    ),
 )
-
-_INFOGAN = Model(
-    "infogan",
-    "InfoGAN",
-    InfoGANSettings,
-    "models.infogan:InfoGAN",
-    default_recipe="infogan_quick",
-    has_uniform_latents=True,
-    axis_nouns={"codes": "code", "noise": "noise"},
-    terms=(
-        Term(
-            "mutual_information",
-            "L_I, nats",
-            "L_I, bound on the information\nof codes in images, nats",
-            limit=("mutual_information_limit", "the most that a deviation of 1 allows, {:.2f}"),
-        ),
-        Term("mutual_information_fitted", "with Q's deviation fitted"),
-        Term("code_entropy", "of H(c)"),
-        Term(
-            "code_correlation",
-            "correlation of codes with Q's estimates",
-            "correlation of codes\nwith Q's estimates",
-            prose="a correlation of {} between codes and _Q_’s estimates",
-        ),
-    ),
-    published="on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 runs); "
-    "on MNIST L_I about 2.30 of H(c) = 2.30 for the category (Chen et al. 2016)",
-    arms=(
-        Arm("infogan", "InfoGAN", "InfoGAN, codes", "InfoGAN's codes", primary="mig"),
-        Arm(
-            "infogan/gaussian",
-            "InfoGAN, Gaussian codes",
-            "InfoGAN, Gaussian codes",
-            "InfoGAN with Gaussian codes",
-        ),
-    ),
-    arm_of=_infogan_arm,
-)
-
-_GLOW = Model(
-    "glow",
-    "Glow",
-    GlowSettings,
-    "models.glow:Glow",
-    default_recipe="glow_quick",
-    axis_nouns={"channels": "channel", "position": "channel"},
-    terms=(
-        Term(
-            "bits_per_dim",
-            "bits per dimension",
-            "bits per dimension",
-            "log",
-            prose="{} bits per dimension",
-        ),
-    ),
-    published="none on dSprites; CIFAR-10 3.35 at 8 bits, 1.67 at 5 bits (Kingma & Dhariwal 2018)",
-    arms=(Arm("glow", "Glow", "Glow, channels", "Glow's channels", primary="traversal_purity"),),
-)
-
-_FACTOR_PREDICTOR = Model(
-    "factor_predictor",
-    "factor predictor",
-    FactorPredictorSettings,
-    "models.factor_predictor:FactorPredictor",
-    default_recipe="predictor_quick",
-    is_generative=False,
-)
-
-MODELS = {model.key: model for model in (_BETA_VAE, _GLOW, _INFOGAN, _FACTOR_PREDICTOR)}
-ARMS = {arm.key: arm for model in (_BETA_VAE, _INFOGAN, _GLOW) for arm in model.arms}
+MODELS = {model.key: model for model in _ROWS}
+ARMS = {arm.key: arm for model in _ROWS for arm in model.arms}
 # The metric of each arm's primary hypothesis.
 PRIMARY = {arm.key: arm.primary for arm in ARMS.values() if arm.primary}
 

@@ -282,7 +282,7 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                 seen.add(arm)
         for axis, term in zip(axes[0], terms, strict=False):
             _label_curve(axis, term, frame)
-        axes[0, max(0, len(terms) - 1)].legend(frameon=False)
+        axes[0, len(terms) - 1].legend(frameon=False)
     return figure
 
 

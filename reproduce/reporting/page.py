@@ -228,7 +228,11 @@ def _model(result: SeedResult) -> str:
 
 def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     """Training curves, a figure for each model."""
-    models = dict.fromkeys(map(_model, trained))
+    models = [
+        model
+        for model in dict.fromkeys(map(_model, trained))
+        if any(term.curve for term in MODELS[model].terms)
+    ]
     return [
         {
             "name": MODELS[model].title,

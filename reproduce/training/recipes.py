@@ -281,12 +281,21 @@ def _convert(value: Any, like: Any) -> Any:
     return type(like)(value)
 
 
+def _with_all_fields(recipe: Recipe, changes: dict[str, Any]) -> Settings:
+    """A recipe's settings, in the class that has all the fields which changes ask for."""
+    values = {f.name: getattr(recipe.settings, f.name) for f in dataclasses.fields(recipe.settings)}
+    wanted = MODELS[recipe.model].settings_class(values | changes)
+    names = {f.name for f in dataclasses.fields(wanted)}
+    return wanted(**{name: value for name, value in values.items() if name in names})
+
+
 def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     """Changes entries of a recipe or of its model's settings, converted to the entry's type.
 
     Raises:
         InputError: If a key is unknown or a value does not fit.
     """
+    recipe = dataclasses.replace(recipe, settings=_with_all_fields(recipe, changes))
     own = {f.name: f for f in dataclasses.fields(recipe) if f.name not in ("model", "settings")}
     inner = {f.name: f for f in dataclasses.fields(recipe.settings)}
     for key, value in changes.items():

@@ -73,7 +73,8 @@ class RunConfig:
         """The inverse of `to_json`; any of `read_config`'s errors where the text is none."""
         raw = json.loads(text)
         recipe = raw.pop("recipe")
-        settings = MODELS[recipe["model"]].settings(**recipe.pop("settings"))
+        values = recipe.pop("settings")
+        settings = MODELS[recipe["model"]].settings_class(values)(**values)
         raw["image_shape"] = tuple(raw["image_shape"])
         return RunConfig(Recipe(settings=settings, **recipe), **raw)
 

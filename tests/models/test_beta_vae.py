@@ -130,9 +130,14 @@ def test_encode_gives_the_mean_and_log_marginal_variance_of_samples(posterior, t
 
 
 def loss_and_pressure(step: int, **changes) -> tuple[float, float]:
-    from models.beta_vae import objective
+    from models import objectives
+    from models.objectives.base import Batch
 
-    loss, pressure = objective(np.float32(90), np.float32(7), step, settings(**changes))
+    own = settings(**changes)
+    objective = objectives.load(own.objective).Objective(own, np.random.default_rng(0))
+    batch = Batch(None, None, None, np.float32(90), np.float32(7), step, None)
+    loss, terms = objective.loss(batch)
+    (pressure,) = (terms[name] for name in objective.term_names)
     return float(loss), float(pressure)
 
 

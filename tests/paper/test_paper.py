@@ -493,7 +493,7 @@ from paper import claims, collection, parts
 from paper.sources import Results
 claims.FILE = Path(sys.argv[3])
 missing = parts.build(Results(Path(sys.argv[1])), Path(sys.argv[2]))
-heavy = {"tensorflow", "keras", "tf_keras", "tensorflow_probability", "models", "sklearn"}
+heavy = {"tensorflow", "keras", "tf_keras", "tensorflow_probability", "sklearn"}
 print(json.dumps([missing, sorted(heavy & {name.partition(".")[0] for name in sys.modules})]))
 """
 
