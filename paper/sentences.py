@@ -53,12 +53,12 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     if row["special"]:
         alone = int(row["special_seeds"])
         return (
-            f"{text}: the axes are told apart from random ones. Taken alone, {count(alone)} of the "
-            f"{count(seeds)} seeds would be."
+            f"{text}: the axes are distinguishable from random ones. Taken alone, {count(alone)} "
+            f"of the {count(seeds)} seeds would be."
         )
     needed = [row["haar_detectable"], row.get("haar_active_detectable")]
     shown = dict.fromkeys(decimal(v) for v in needed if v is not None and pd.notna(v))
-    return f"{text}: not told apart from random axes. It would have taken {listing([*shown])}."
+    return f"{text}: not distinguishable from random axes. It would have taken {listing([*shown])}."
 
 
 def contrast(results: Results, profile: str, metric: str) -> str:
@@ -112,17 +112,17 @@ def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
 
 
 def answer(results: Results, profile: str) -> str:
-    """Which systems' axes are told apart from random ones by their primary metric, and not."""
+    """Which systems' axes are distinguishable from random ones by their primary metric, and not."""
     found = _outcomes(results, profile)
     if len(found["same"]) == len(SYSTEMS):
-        return f"On {_DATA[profile]}, no system's axes are told apart from random ones."
+        return f"On {_DATA[profile]}, no system's axes are distinguishable from random ones."
     if len(found["special"]) == len(SYSTEMS):
-        return f"On {_DATA[profile]}, all systems' axes are told apart from random ones."
+        return f"On {_DATA[profile]}, all systems' axes are distinguishable from random ones."
     parts: list[str] = []
     for outcome, verb in (
-        ("special", "are told apart from random ones"),
-        ("uncorrected", "are told apart from random ones only before Holm's correction"),
-        ("same", "are not told apart from random ones"),
+        ("special", "are distinguishable from random ones"),
+        ("uncorrected", "are distinguishable from random ones only before Holm's correction"),
+        ("same", "are not distinguishable from random ones"),
     ):
         if found[outcome]:
             who = "those of" if parts else "the axes of"
@@ -153,12 +153,12 @@ def conclusion(results: Results, profile: str) -> str:
     if not found["special"]:
         return (
             f"{start} stands, up to the effects that this design could see: no learned axes were "
-            "told apart from a random linear transform of them."
+            "distinguishable from a random linear transform of them."
         )
     return (
         f"{start} is neither right nor wrong of generative models as such. It fails where a "
         "learned basis agrees with the factors as random ones do not, and it stands, up to the "
-        "effects that this design could see, where none was told apart."
+        "effects that this design could see, where no axes were distinguishable."
     )
 
 
@@ -223,11 +223,11 @@ def leak(results: Results, profile: str) -> str:
 
 
 def controls(results: Results) -> str:
-    """In which controls the axes are told apart from random ones by MIG, and in which not."""
+    """In which controls the axes are distinguishable from random ones by MIG, and in which not."""
     table = results.table(f"{CONTROLS}/verdict.csv", ["model", "metric", "special"])
     table = table[table["metric"] == "mig"]
     groups = []
-    for special, verb in ((True, "are told apart"), (False, "are not told apart")):
+    for special, verb in ((True, "are distinguishable"), (False, "are not distinguishable")):
         models = table.loc[table["special"].astype(bool) == special, "model"]
         if len(models):
             named = listing([_CONTROLS.get(str(model), name(str(model))) for model in models])

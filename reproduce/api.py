@@ -33,7 +33,7 @@ def assess_basis(
         metrics: Some of `registry.OF_LATENTS`.
         num_bases: Draws of each null family.
         num_fits: Draws for metrics that need a fit for every basis.
-        seed: Of the draws.
+        seed: The seed of the draws.
         workers: Processes for such fits.
 
     Returns:

@@ -28,7 +28,7 @@ _NUM_FITS = flags.DEFINE_integer(
     "num_fits", 99, "Draws for metrics that need a fit for every basis.", lower_bound=1
 )
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes for such fits.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the draws.", lower_bound=0)
 _DEVICE = flags.DEFINE_enum(
     "device", "cpu", ["cpu", "gpu"], "Where mutual information is computed."
 )

@@ -22,7 +22,7 @@ _NUM_TREE_BASES = flags.DEFINE_integer(
     "num_tree_bases", 19, "The same for dci, whose boosted trees are slow.", lower_bound=1
 )
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "calibration.csv", "A row for each family and metric.")
 
 

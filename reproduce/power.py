@@ -24,10 +24,10 @@ _TIMES = flags.DEFINE_list(
 )
 _REPETITIONS = flags.DEFINE_integer("repetitions", 200, "Representations.", lower_bound=1)
 _NUM_BASES = flags.DEFINE_integer("num_bases", 499, "Draws of each family.", lower_bound=1)
-_NUM_POINTS = flags.DEFINE_integer("num_points", 500, "Of each representation.", lower_bound=2)
+_NUM_POINTS = flags.DEFINE_integer("num_points", 500, "Rows of each representation.", lower_bound=2)
 _NUM_FACTORS = flags.DEFINE_integer("num_factors", 4, "And as many latents.", lower_bound=2)
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "power.csv", "A row for each t, family, metric and level.")
 
 

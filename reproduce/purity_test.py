@@ -50,7 +50,9 @@ _REPRESENTATION = flags.DEFINE_string(
 _PREDICTOR_DIR = flags.DEFINE_string(
     "predictor_dir", None, "A finished run of --model=factor_predictor."
 )
-_NUM_BASES = flags.DEFINE_integer("num_bases", 199, "Random bases a stratum.", lower_bound=1)
+_NUM_BASES = flags.DEFINE_integer(
+    "num_bases", 199, "Random bases of each latent block.", lower_bound=1
+)
 _NUM_LINEAR_BASES = flags.DEFINE_integer(
     "num_linear_bases", 9999, "Random bases in the limit of small steps.", lower_bound=1
 )
@@ -67,7 +69,7 @@ _ENERGY = flags.DEFINE_float(
     "images of the data set.",
     lower_bound=1e-9,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the random bases.", lower_bound=0)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "A folder; by default --run_dir.")
 
 _SAMPLE = 2_000  # images, for the energy, for labelled means, and for the predictor's accuracy

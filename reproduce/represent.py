@@ -20,7 +20,7 @@ _NUM_POINTS = flags.DEFINE_integer("num_points", 10_000, "Images, drawn once.", 
 _SEED = flags.DEFINE_integer(
     "seed",
     None,
-    "Of the draw; by default the run's own. UDR compares runs of one draw.",
+    "The seed of the draw; by default the run's own. UDR compares runs of one draw.",
     lower_bound=0,
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Another file, which the run does not know of.")

@@ -33,7 +33,7 @@ _METRICS = flags.DEFINE_list(
     list(registry.DEFAULT),
     f"Some of {', '.join(registry.METRICS)}.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of splits, groups of rows and fits.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of splits, groups and fits.", lower_bound=0)
 _NUM_POINTS = flags.DEFINE_integer(
     "num_points", 500, "Points at which distance_to_orthogonality is taken.", lower_bound=1
 )

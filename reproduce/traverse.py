@@ -40,7 +40,7 @@ _ENERGY = flags.DEFINE_float(
     "images of the data set.",
     lower_bound=1e-9,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the random bases.", lower_bound=0)
 
 _NUM_SAMPLES = 40
 _TEMPERATURES = (1.0, 0.7)  # 0.7 is Kingma & Dhariwal 2018's choice for pictures

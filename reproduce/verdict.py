@@ -26,7 +26,7 @@ _BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of
 _ARMS = flags.DEFINE_list("arms", [], "What each is a seed of; by default each stands alone.")
 _CONTROL = flags.DEFINE_string("control", None, "The arm that all others are contrasted with.")
 _ALPHA = flags.DEFINE_float("alpha", 0.05, "Level of significance.", 0.0, 1.0)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the joint draws' shuffles.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the joint null's permutations.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "verdict.csv", "The verdicts, one row each.")
 
 

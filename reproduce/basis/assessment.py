@@ -53,7 +53,7 @@ class Plan:
         metrics: Some of `registry.OF_LATENTS`.
         num_bases: Draws of each null family, for metrics that need no fit.
         num_fits: Draws for those that do, the first of the same.
-        seed: Of the draws, of splits and of fits; each family has its own stream, whichever
+        seed: The seed of draws, splits and fits; each family has its own stream, whichever
             others are asked for.
         workers: Processes for fits; no value depends on it.
         device: `cpu` or `gpu`, for mutual information.
@@ -274,11 +274,11 @@ class _FamilyTest:
 def _ceiling(
     name: str, points: Points, plan: Plan, rng: np.random.Generator
 ) -> list[dict[str, object]]:
-    """Rows of the supervised ceiling: found on one half of the points, scored on the other.
+    """Rows of the supervised rotation: found on one half of the points, scored on the other.
 
     `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
-    between their mean and the ceiling, on the same half (the protocol's effect size). Metrics
-    that need a fit have no ceiling: a search takes thousands of bases.
+    between their mean and the rotation's, on the same half (see paper/protocol.md). Metrics that
+    need a fit have no such row: a search takes thousands of bases.
     """
     order = rng.permutation(len(points.latents))
     half = len(order) // 2

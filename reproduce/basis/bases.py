@@ -1,4 +1,4 @@
-"""Families of bases of the latent space (the protocol's N1 to N6).
+"""Families of bases of the latent space (N1 to N6 of paper/protocol.md).
 
 A basis is a matrix whose columns are the new axes: new latents = latents @ basis.
 """

@@ -160,7 +160,7 @@ def calibrate(
     Args:
         designs: Each with metrics of its own, as `calibration_designs` gives them.
         repetitions: Representations for each design and null.
-        seed: Of everything.
+        seed: The seed of everything.
         workers: Processes; no value depends on it.
         progress: Called with 1 for each representation tested.
 
@@ -212,7 +212,7 @@ def power_curve(
     Args:
         design: Points and metrics.
         repetitions: Representations for each t; one Q serves for all t.
-        seed: Of everything.
+        seed: The seed of everything.
         times: Values of t.
         workers: Processes; no value depends on it.
         progress: Called with 1 for each representation tested.

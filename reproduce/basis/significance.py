@@ -1,4 +1,4 @@
-"""The statistics of the protocol: exact p-values, effects, contrasts between arms."""
+"""The statistics of paper/protocol.md: exact p-values, effects, contrasts between arms."""
 
 from __future__ import annotations
 

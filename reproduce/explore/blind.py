@@ -178,7 +178,7 @@ def headline(outcome: Outcome) -> str:
     """What an outcome comes to."""
     if outcome.p_value <= 0.05:
         return "You found the learned basis better than by chance"
-    return "Your guesses are not told apart from blind ones"
+    return "Your guesses are not distinguishable from blind ones"
 
 
 def sentence(outcome: Outcome, seen: bool) -> str:

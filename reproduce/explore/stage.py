@@ -153,7 +153,7 @@ def spaces_of(
     Args:
         model: As `models` documents it; of a VAE, the representation says all.
         encoded: Its representation.
-        seed: Of the metrics.
+        seed: The seed of the metrics.
         differentiate: From axes [k, D] to the derivative of a predictor's readings, if any.
     """
     return {

@@ -80,7 +80,7 @@ def estimates(
         mean: float [n, d], of the Gaussian q(z | x).
         covariance: float [n, d, d].
         num_samples: K.
-        rng: Of the noise.
+        rng: Draws the noise.
 
     Returns:
         float64 [n] each, in nats.

@@ -47,7 +47,7 @@ class Settings:
         num_steps: Of Adam.
         learning_rate: Of Adam, falling to zero over the steps.
         num_null: Draws of as many random bases as there are models.
-        seed: Of everything.
+        seed: The seed of everything.
     """
 
     num_models: int = 200

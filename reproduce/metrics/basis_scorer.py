@@ -52,7 +52,7 @@ class BasisScorer:
         Args:
             points: What is scored.
             metrics: Some of `registry.OF_LATENTS`.
-            seed: Of splits, groups of rows and fits: the same in every basis.
+            seed: The seed of splits, groups of rows and fits: the same in every basis.
             device: `cpu`, or `gpu` for mutual information, with TensorFlow started.
             num_groups: As `FitSettings` has it.
         """

@@ -28,7 +28,7 @@ class Run:
     Attributes:
         dataset: The data set's name in the sweep, and its folder.
         arm: What is trained.
-        seed: Of all its programs.
+        seed: The seed of all its programs.
         chain: From its training to its basis test.
         predictor: What its purity test waits for, shared with other runs.
         purity_test: The test of its decoder, if there is to be one.

@@ -19,7 +19,7 @@ from reproduce.metrics.registry import sign_of
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05
-NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as p = 1
+NUM_PRIMARY = 5  # primary hypotheses, see paper/protocol.md; those not run yet count as p = 1
 NULLS = ("haar", "haar_active")
 PURITY = "traversal_purity"
 TURNED = ", factors turned"  # the factor-frame control of an arm
@@ -47,7 +47,7 @@ class SeedResult:
     Attributes:
         arm: The model with its posterior and whatever else tells arms apart.
         data_set: What it was trained on; empty for somebody's own representation.
-        seed: Of the training; somebody's own representations of one arm are numbered.
+        seed: The seed of the training; somebody's own representations of one arm are numbered.
         encoded: The representation that was tested.
         frame: basis_test.csv, and traversal_purity.csv below it if there is one.
         nulls: The draws of both by "family/metric".
@@ -219,7 +219,7 @@ def name(arm: str) -> str:
 def headline(verdict: Mapping[str, Any]) -> str:
     """What a row of `judge`'s first table comes to, once it is corrected where it is primary."""
     if not verdict["special"]:
-        return "not told apart from random axes"
+        return "not distinguishable from random axes"
     if verdict["holm_p"] > verdict["alpha"]:  # NaN where it is not primary
         return "aligned beyond chance by itself, not after correction"
     return "aligned beyond chance"
@@ -255,7 +255,7 @@ def judge(
 
     Args:
         results: One for each trained seed.
-        seed: Of the shuffles of joint draws and permutations.
+        seed: The seed of the shuffles of joint draws and permutations.
         alpha: Level of significance.
         control: The arm that all others are contrasted with; by default a full-covariance
             posterior is that of the diagonal one.
@@ -375,7 +375,7 @@ def verdict_sentence(row: dict[str, object]) -> str:
         alone = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
         end = alone if seeds > 1 else ""
     else:
-        claim = "the learned axes are not told apart from random axes"
+        claim = "the learned axes are not distinguishable from random axes"
         needed = [float(str(row[f"{family}_detectable"])) for family in families]
         shown = " and ".join(f"{value:.3f}" for value in needed)
         end = f". A mean {metric} of {shown} would have been called special"

@@ -86,7 +86,7 @@ def analyse(
         answers: As `responses.read` gives them.
         key: With them.
         metrics: `strip`, `metric`, `value` of test strips, or None.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     kept, raters = responses.exclude(answers)
     drafts = []

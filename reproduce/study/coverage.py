@@ -15,13 +15,13 @@ _PREFERENCES = flags.DEFINE_list(
     "preferences", ["0.5", "0.55", "0.6", "0.7"], "Planted shares of choices."
 )
 _STUDIES = flags.DEFINE_integer("studies", 200, "Simulated studies of each.", lower_bound=1)
-_RATERS = flags.DEFINE_integer("raters", 60, "Of each study.", lower_bound=3)
-_TRIALS = flags.DEFINE_integer("trials", 32, "Of each rater.", lower_bound=1)
+_RATERS = flags.DEFINE_integer("raters", 60, "Raters of each study.", lower_bound=3)
+_TRIALS = flags.DEFINE_integer("trials", 32, "Trials of each rater.", lower_bound=1)
 _ITEMS = flags.DEFINE_integer("items", 64, "Pairs, a multiple of --trials.", lower_bound=3)
 _SD_RATER = flags.DEFINE_float("sd_rater", 0.5, "In logits.", lower_bound=0)
 _SD_ITEM = flags.DEFINE_float("sd_item", 0.7, "In logits.", lower_bound=0)
-_LEFT_BIAS = flags.DEFINE_float("left_bias", 0.2, "Of all raters, in logits.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_LEFT_BIAS = flags.DEFINE_float("left_bias", 0.2, "How all raters prefer the left side, in logits.")
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "study_coverage.csv", "A row for each preference.")
 
 

@@ -70,7 +70,7 @@ def compare(answers: pd.DataFrame, key: pd.DataFrame, seed: int) -> Agreement:
     Args:
         answers: Answers to test pairs.
         key: The study's.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     named = answers[answers["name"].str.strip().ne("")]
     names = named["name"].map(normalise).groupby(named["chosen"]).agg(list)

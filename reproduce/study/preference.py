@@ -64,7 +64,7 @@ def estimate(responses: Responses, seed: int) -> Preference | None:
 
     Args:
         responses: The answers to pairs of one kind.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     if responses.num_raters < MIN_RATERS or responses.num_items < MIN_ITEMS:
         return None

@@ -31,7 +31,7 @@ _LEFT_BIAS = flags.DEFINE_float("left_bias", 0.1, "In logits.")
 _GUESSERS = flags.DEFINE_float(
     "guessers", 0.1, "The share of raters who guess.", lower_bound=0, upper_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "simulated.csv", "In the columns of an export.")
 
 

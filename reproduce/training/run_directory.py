@@ -28,7 +28,7 @@ class RunConfig:
         dataset, data_source, data_file, variant: As given to `data.load`.
         fingerprint: Of the data set's content.
         image_shape: (height, width, channels).
-        seed: Of the initial weights, the batches and the latents' noise.
+        seed: The seed of the initial weights, the batches and the latents' noise.
     """
 
     recipe: Recipe

@@ -80,7 +80,7 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
     """Encodes images: the posterior's means, with its log marginal variances if there are any.
 
     InfoGAN's codes are uniform, and Q's means can leave their cube: to be rotated, they are mapped
-    to normal scores of their ranks (the protocol's readout).
+    to normal scores of their ranks (see paper/protocol.md).
 
     Args:
         model: As `models` documents it.
@@ -119,7 +119,7 @@ def start_inputs(model: Any, dataset: Dataset, indices: np.ndarray, seed: int) -
         model: As `models` documents it.
         dataset: The images.
         indices: int [n].
-        seed: Of whatever the images do not decide, as a generator's noise.
+        seed: The seed of whatever the images do not decide, as a generator's noise.
     """
     start = tf.function(model.start)
     parts = [

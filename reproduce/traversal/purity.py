@@ -1,7 +1,7 @@
 """Traversal purity: whether moving along one direction changes one factor alone.
 
-The protocol's measure on the decoder's side. It looks at images, where people look, and so it is
-the same for every model.
+The measure on the decoder's side (see paper/protocol.md). It looks at images, where people look,
+and so it is the same for every model.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class PurityPlan:
     Attributes:
         num_bases: Random bases of each stratum, at finite steps.
         num_linear_bases: Random bases in the limit of small steps, the first of them the same.
-        seed: Of the draws; each stratum has its own stream.
+        seed: The seed of the draws; each stratum has its own stream.
     """
 
     num_bases: int = 199

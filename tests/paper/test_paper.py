@@ -288,13 +288,13 @@ def test_everything_is_made_of_complete_results(complete):
         "smallest possible is .17."
     )
     assert done["quick/glow/mig"].endswith(
-        "not told apart from random axes. It would have taken .145 and .156."
+        "not distinguishable from random axes. It would have taken .145 and .156."
     )
     assert "Taken alone, one of the two seeds" in done["quick/beta_vae/diagonal/mig"]
     assert done["power"].endswith("MIG .15.")
     assert done["controls"] == (
-        "By MIG, the axes are not told apart from random ones in the autoencoder and the untrained "
-        "encoder."
+        "By MIG, the axes are not distinguishable from random ones in the autoencoder and the "
+        "untrained encoder."
     )
     assert "1 are not reproduced and 1 are not yet run" in done["ledger"]
     assert "in 300 random bases" in done["quick/floors"]
@@ -312,9 +312,10 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
         table.loc[row, ["special", "holm_p"]] = [True, p]
     table.to_csv(file, index=False)
     assert SENTENCES["quick/answer"](Results(results)) == (
-        "On dSprites, the axes of the diagonal β-VAE and InfoGAN's codes are told apart from "
-        "random ones; those of Glow's channels are told apart from random ones only before Holm's "
-        "correction; those of the full-covariance β-VAE are not told apart from random ones."
+        "On dSprites, the axes of the diagonal β-VAE and InfoGAN's codes are distinguishable from "
+        "random ones; those of Glow's channels are distinguishable from random ones only before "
+        "Holm's correction; those of the full-covariance β-VAE are not distinguishable from "
+        "random ones."
     )
     table["holm_p"] = 0.06
     table.to_csv(file, index=False)

@@ -89,7 +89,7 @@ def test_sentences_say_the_numbers_and_what_would_have_been_detected(runs):
     diagonal, full = table["sentence"]
     assert "beta-VAE, diagonal posterior, 4 seeds" in diagonal
     assert f"p = {table['haar_p'][0]:.2g}" in diagonal
-    assert "not told apart" in full
+    assert "not distinguishable" in full
     assert f"{table['haar_detectable'][1]:.3f}" in full
     assert "smallest that 4 and 4 seeds allow is 0.014" in contrasts["sentence"].item()
 
@@ -187,7 +187,7 @@ def test_a_verdict_needs_both_nulls(tmp_path):
         (True, 0.05, "aligned beyond chance"),
         (True, np.nan, "aligned beyond chance"),
         (True, 0.06, "aligned beyond chance by itself, not after correction"),
-        (False, 0.06, "not told apart from random axes"),
+        (False, 0.06, "not distinguishable from random axes"),
     ],
 )
 def test_the_headline_is_what_is_left_after_correction(special, holm_p, words):
