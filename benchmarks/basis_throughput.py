@@ -14,19 +14,19 @@ import sklearn.metrics
 from machine import describe
 
 from data import dsprites
-from reproduce import bases
+from reproduce.basis import bases
+from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.correlation import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
 )
 from reproduce.metrics.factor_vae_score import factor_vae_score
 from reproduce.metrics.information import discretise, entropies, mutual_information
+from reproduce.metrics.labelled_latents import Points
 from reproduce.metrics.mig import mig
 from reproduce.metrics.mig_sup import mig_sup
 from reproduce.metrics.modularity import modularity
 from reproduce.metrics.sap import sap_continuous
-from reproduce.points import Points
-from reproduce.scoring import BasisScorer
 
 POINTS, LATENTS, ROUNDS = 10_000, 10, 5
 WANTED = {"factor_vae": 200}  # bases a second, batched; 5,000 for all others

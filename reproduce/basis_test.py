@@ -14,7 +14,8 @@ import numpy as np
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import choices
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
 _FAMILIES = flags.DEFINE_list(
@@ -63,10 +64,11 @@ def main() -> None:
     ):
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
-    from reproduce import assessment, bases, progress, representation
+    from reproduce.basis import assessment, bases, representation
+    from reproduce.pipeline import progress
 
     if _REPORT.value:
-        from reproduce import page, verdicts
+        from reproduce.reporting import judging, page
     tested = representation.load(_REPRESENTATION.value)
     if _TURNED_FACTORS.value:
         tested = representation.turned(tested, *_TURNED_FACTORS.value)
@@ -100,8 +102,8 @@ def main() -> None:
         write_text(output.parent / "cherry_picking.csv", text)
     write_text(output, found.table.to_csv(index=False))
     if _REPORT.value:
-        results = verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
-        table, contrasts = verdicts.judge(results, seed=0)
+        results = judging.read_representations([Path(_REPRESENTATION.value)], [output])
+        table, contrasts = judging.judge(results, seed=0)
         write_text(Path(_REPORT.value), page.render(results, table, contrasts))
     shown = found.table.dropna(axis=1, how="all")
     print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from absl import flags
 
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import choices
 
 _METRICS = flags.DEFINE_list(
     "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
@@ -29,7 +30,8 @@ def main() -> None:
     """Checks the flags, measures, writes, prints."""
     choices.check_metrics(_METRICS.value)
     from data.files import write_text
-    from reproduce import operating_characteristics, progress
+    from reproduce.basis import operating_characteristics
+    from reproduce.pipeline import progress
 
     designs = operating_characteristics.calibration_designs(
         _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value

@@ -9,7 +9,8 @@ from __future__ import annotations
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import choices
 
 _METRICS = flags.DEFINE_list(
     "metrics",
@@ -41,7 +42,8 @@ def main() -> None:
         raise InputError(f"--times is {','.join(_TIMES.value)!r}; expected numbers from 0 to 1")
 
     from data.files import write_text
-    from reproduce import operating_characteristics, progress
+    from reproduce.basis import operating_characteristics
+    from reproduce.pipeline import progress
 
     design = operating_characteristics.Design(
         tuple(_METRICS.value),

@@ -24,7 +24,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.runs import RunDirectory
+from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from data.dataset import Dataset
     from models.strata import Stratum
-    from reproduce.readings import Factors
-    from reproduce.representation import Representation
+    from reproduce.basis.representation import Representation
+    from reproduce.traversal.predicted_factors import Factors
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run of a generative model.")
 _DECODER = flags.DEFINE_string(
@@ -111,7 +111,7 @@ def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]
     import numpy as np
 
     from models.strata import Stratum, coordinates
-    from reproduce.purity_assessment import METRIC
+    from reproduce.traversal.purity_assessment import METRIC
 
     d = encoded.latents.shape[1]
     found = [("haar", METRIC, coordinates("latents", np.arange(d), d, "all latents"))]
@@ -126,7 +126,7 @@ def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]
 
 def _strata_of_model(model: Any) -> list[tuple[str, str, Stratum]]:
     """A model's strata, whose coordinates are standardised by their prior."""
-    from reproduce.purity_assessment import METRIC
+    from reproduce.traversal.purity_assessment import METRIC
 
     first, *others = model.strata
     return [("haar", METRIC, first), *(("haar", f"{METRIC}_{s.name}", s) for s in others)]
@@ -163,18 +163,21 @@ def main() -> None:
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce import progress, purity_assessment, readings, representation, trained, traversals
-    from reproduce.purity import Scene
+    from reproduce.basis import representation
+    from reproduce.pipeline import progress
+    from reproduce.training import trained_model
+    from reproduce.traversal import energy_matching, predicted_factors, purity_assessment
+    from reproduce.traversal.purity import Scene
 
-    dataset = trained.load_dataset(predictor_run)
-    predictor = trained.load_predictor(predictor_run)
-    predict = trained.on_arrays(predictor.predict)
-    layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)
-    rows = trained.draw_images(dataset, _SAMPLE, _SEED.value)
+    dataset = trained_model.load_dataset(predictor_run)
+    predictor = trained_model.load_predictor(predictor_run)
+    predict = trained_model.on_arrays(predictor.predict)
+    layout = predicted_factors.describe(dataset.factor_names, predictor.settings, dataset.factors)
+    rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
     if run is not None:
-        model = trained.load_model(run)
-        decode = trained.decoder(model)
-        inputs = trained.start_inputs(model, dataset, rows, _SEED.value)
+        model = trained_model.load_model(run)
+        decode = trained_model.decoder(model)
+        inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
         if run.representation_file.exists() and config.recipe.model == "beta_vae":
             strata = _strata_of_latents(representation.load(run.representation_file))
@@ -187,7 +190,7 @@ def main() -> None:
         inputs, factors = encoded.latents[:_SAMPLE], encoded.factors[:_SAMPLE]
         strata = _strata_of_latents(encoded)
         _check_factors(encoded, dataset)
-    energy = _ENERGY.value or traversals.default_energy(dataset.images(rows))
+    energy = _ENERGY.value or energy_matching.default_energy(dataset.images(rows))
     scene = Scene(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
     plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
     total = len(strata) * (1 + plan.num_bases)
@@ -207,7 +210,7 @@ def main() -> None:
         "leakage": found.leakage,
         "random_leakage": found.random_leakage,
         "data_leakage": pd.DataFrame(
-            readings.rows_of_the_data(layout, dataset.factors),
+            predicted_factors.rows_of_the_data(layout, dataset.factors),
             index=pd.Index(layout.names, name="given"),
             columns=list(layout.names),
         ).reset_index(),
@@ -231,7 +234,7 @@ def _accuracies(
     import pandas as pd
 
     from models.factor_predictor import held_out
-    from reproduce import readings
+    from reproduce.traversal import predicted_factors
 
     unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
     unseen = np.random.default_rng([_SEED.value, 6]).permutation(unseen)[: 2 * _SAMPLE]
@@ -240,7 +243,9 @@ def _accuracies(
     rows = [
         (name, units[kind], value)
         for kind, (name, value) in zip(
-            layout.kinds, readings.accuracy(layout, predict(images), factors).items(), strict=True
+            layout.kinds,
+            predicted_factors.accuracy(layout, predict(images), factors).items(),
+            strict=True,
         )
     ]
     return pd.DataFrame(rows, columns=["factor", "unit", "value"])

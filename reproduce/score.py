@@ -13,8 +13,9 @@ from typing import Any
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
-from reproduce.runs import RunDirectory
+from reproduce import program
+from reproduce.metrics import choices
+from reproduce.training.run_directory import RunDirectory
 
 _REPRESENTATION = flags.DEFINE_list(
     "representation", [], "One representation.npz, or several with commas between."
@@ -56,19 +57,23 @@ def main() -> None:
     import pandas as pd
 
     from data.files import write_text
-    from reproduce import progress, representation, scoring
+    from reproduce.basis import representation
+    from reproduce.metrics import basis_scorer
+    from reproduce.pipeline import progress
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
     rows: list[tuple[str, str, float]] = []
     for metric in progress.bar(metrics, desc="scoring", unit=" metrics"):
         if metric == "udr":
-            found = [{"udr": float(value)} for value in scoring.agreement(scored)]
+            found = [{"udr": float(value)} for value in basis_scorer.agreement(scored)]
         elif metric == "distance_to_orthogonality":
             assert run is not None
             found = [{metric: _distance_to_orthogonality(run, scored[0])}]
         else:
-            found = [scoring.score(one.points(), [metric], _SEED.value, workers) for one in scored]
+            found = [
+                basis_scorer.score(one.points(), [metric], _SEED.value, workers) for one in scored
+            ]
         for file, scores in zip(files, found, strict=True):
             rows += [(file, column, value) for column, value in scores.items()]
     frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])
@@ -87,12 +92,12 @@ def _distance_to_orthogonality(run: RunDirectory, encoded: Any) -> float:
     program.start_tensorflow()
     import numpy as np
 
-    from reproduce import trained
     from reproduce.metrics import distance_to_orthogonality as measure
+    from reproduce.training import trained_model
 
     rng = np.random.default_rng([_SEED.value, 4])
     points = rng.permutation(encoded.latents)[: _NUM_POINTS.value]
-    model = trained.load_model(run)
+    model = trained_model.load_model(run)
     return float(measure.distance_to_orthogonality(measure.jacobians(model.decode, points)))
 
 

@@ -13,8 +13,9 @@ from absl import flags
 
 import data
 from models.settings import MODELS, FactorPredictorSettings
-from reproduce import program, recipes
-from reproduce.runs import RunConfig, RunDirectory
+from reproduce import program
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunConfig, RunDirectory
 
 _MODEL = flags.DEFINE_string("model", "beta_vae", f"What to train: {', '.join(MODELS)}.")
 _DATASET = flags.DEFINE_string("dataset", "dsprites", f"On what: {', '.join(data.DATASETS)}.")
@@ -92,9 +93,9 @@ def main() -> None:
             print(f"{run.path} is finished: {recipe.num_steps} steps")
             return
         program.start_tensorflow(_NUM_THREADS.value)
-        from reproduce import training
+        from reproduce.training import loop
 
-        training.train(config, dataset, run, _XLA.value)
+        loop.train(config, dataset, run, _XLA.value)
         print(f"{run.path} is finished: {recipe.num_steps} steps")
 
 

@@ -16,12 +16,12 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.runs import RunDirectory
+from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from reproduce.representation import Representation
+    from reproduce.basis.representation import Representation
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run with its representation.npz.")
 _NUM_RANDOM_BASES = flags.DEFINE_integer(
@@ -58,7 +58,9 @@ def main() -> None:
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce import representation, trained, traversals
+    from reproduce.basis import representation
+    from reproduce.training import trained_model
+    from reproduce.traversal import energy_matching
 
     encoded = representation.load(run.representation_file)
     if _IMAGE.value >= len(encoded.latents):
@@ -66,7 +68,7 @@ def main() -> None:
             f"--image={_IMAGE.value}; expected a row below {len(encoded.latents)} of "
             f"{run.representation_file}"
         )
-    model = trained.load_model(run)
+    model = trained_model.load_model(run)
     rng = np.random.default_rng([_SEED.value, 2])
     directions = _directions(model, encoded, _NUM_RANDOM_BASES.value, rng)
     if own is not None:
@@ -78,19 +80,19 @@ def main() -> None:
         directions["given"] = own
 
     with run.locked():
-        dataset = trained.load_dataset(run)
-        sample = trained.draw_images(dataset, traversals.ENERGY_SAMPLE, config.seed)
-        energy = _ENERGY.value or traversals.default_energy(dataset.images(sample))
-        decode = trained.decoder(model)
-        rows_of_images = trained.draw_images(dataset, len(encoded.latents), config.seed)
+        dataset = trained_model.load_dataset(run)
+        sample = trained_model.draw_images(dataset, energy_matching.ENERGY_SAMPLE, config.seed)
+        energy = _ENERGY.value or energy_matching.default_energy(dataset.images(sample))
+        decode = trained_model.decoder(model)
+        rows_of_images = trained_model.draw_images(dataset, len(encoded.latents), config.seed)
         image = rows_of_images[_IMAGE.value : _IMAGE.value + 1]
-        start = trained.start_inputs(model, dataset, image, config.seed)[0]
+        start = trained_model.start_inputs(model, dataset, image, config.seed)[0]
         arrays, rows = {"active": encoded.active(), "image": np.array(_IMAGE.value)}, []
         for temperature in _TEMPERATURES:
             drawn = model.sample(_NUM_SAMPLES, (_SEED.value, 8), temperature)
             arrays[f"samples/{temperature}"] = np.rint(255 * np.asarray(drawn)).astype(np.uint8)
         for name, axes in directions.items():
-            result = traversals.traverse(decode, start, axes, energy)
+            result = energy_matching.traverse(decode, start, axes, energy)
             arrays[f"{name}/frames"] = np.rint(255 * result.frames).astype(np.uint8)
             arrays[f"{name}/directions"] = result.directions
             for axis in range(len(axes)):
@@ -132,7 +134,8 @@ def _directions(
     """
     import numpy as np
 
-    from reproduce import bases, traversals
+    from reproduce.basis import bases
+    from reproduce.traversal import energy_matching
 
     stratum = model.strata[0]
     directions = {"learned": stratum.embed(np.eye(stratum.size))}
@@ -144,7 +147,7 @@ def _directions(
     if len(active) < 2:
         return directions
     for index, basis in enumerate(bases.haar(num_random, len(active), rng)):
-        directions[f"random_{index}"] = traversals.along_active(encoded, basis.T)
+        directions[f"random_{index}"] = energy_matching.along_active(encoded, basis.T)
     return directions
 
 

@@ -37,15 +37,15 @@ def main() -> None:
             "give either --runs, tested run directories, or --representation, files of your own"
         )
     from data.files import write_text
-    from reproduce import verdicts
-    from reproduce.runs import find_runs
+    from reproduce.reporting import judging
+    from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = verdicts.read_results(find_runs(_RUNS.value))
+        results = judging.read_results(find_runs(_RUNS.value))
     else:
         files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
-    table, contrasts = verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
+        results = judging.read_representations(list(files), list(tests), _ARMS.value)
+    table, contrasts = judging.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))

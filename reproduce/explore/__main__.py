@@ -14,7 +14,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program, serving
-from reproduce.runs import RunDirectory, find_runs
+from reproduce.training.run_directory import RunDirectory, find_runs
 
 _RUN = flags.DEFINE_list(
     "run", [], "A finished run, a folder of runs or the main job's results; or several."

@@ -13,7 +13,7 @@ import dataclasses
 import numpy as np
 
 from data.files import InputError
-from reproduce import bases, significance
+from reproduce.basis import bases, significance
 from reproduce.explore import frames
 from reproduce.explore.stage import NUM_IMAGES, Space
 

@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from reproduce import bases, purity, traversals
+from reproduce.basis import bases
 from reproduce.explore.stage import MAX_SHOWN, Space, Stage
-from reproduce.purity_assessment import METRIC as PURITY
+from reproduce.traversal import energy_matching, purity
+from reproduce.traversal.purity_assessment import METRIC as PURITY
 
 NUM_TIMES = 41  # points of a path at which metrics are computed beforehand
 
@@ -56,7 +57,7 @@ def draw(stage: Stage, space: Space, basis: np.ndarray, image: int) -> Strips:
         image: Of the starting ones.
     """
     directions = space.embed(basis[:, :MAX_SHOWN].T)
-    found = traversals.traverse(stage.decode, stage.starts[image], directions, stage.energy)
+    found = energy_matching.traverse(stage.decode, stage.starts[image], directions, stage.energy)
     return Strips(np.rint(255 * found.frames).astype(np.uint8), found.steps, found.dead)
 
 

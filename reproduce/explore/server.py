@@ -23,12 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.files import InputError
-from reproduce import scoring, verdicts
 from reproduce.explore import blind, frames, stage
 from reproduce.explore.stage import MAX_SHOWN, Space, Stage
-from reproduce.runs import RunDirectory
+from reproduce.metrics import basis_scorer
+from reproduce.reporting import judging
 from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
 from reproduce.serving.refusals import Refusal, parse_object
+from reproduce.training.run_directory import RunDirectory
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PAGE = Path(__file__).parent / "page"
@@ -305,8 +306,8 @@ def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
         metrics.append(
             {
                 "name": name,
-                "title": verdicts.title(name),
-                "sign": scoring.sign_of(name),
+                "title": judging.title(name),
+                "sign": basis_scorer.sign_of(name),
                 "path": values.tolist(),
                 "random": {"low": low, "median": median, "high": high},
                 "draws": np.sort(null[name]).tolist(),

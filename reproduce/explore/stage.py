@@ -12,13 +12,16 @@ import numpy as np
 
 from data.dataset import Dataset
 from data.files import InputError
-from reproduce import bases, purity, readings, representation, trained, traversals, verdicts
-from reproduce.points import Points
-from reproduce.purity import Derivative
-from reproduce.representation import Representation
-from reproduce.runs import RunDirectory
-from reproduce.scoring import BasisScorer
-from reproduce.traversals import Decode
+from reproduce.basis import bases, representation
+from reproduce.basis.representation import Representation
+from reproduce.metrics.basis_scorer import BasisScorer
+from reproduce.metrics.labelled_latents import Points
+from reproduce.reporting import judging
+from reproduce.training import trained_model
+from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import energy_matching, predicted_factors, purity
+from reproduce.traversal.energy_matching import Decode
+from reproduce.traversal.purity import Derivative
 
 METRICS = ("mig", "mig_sup", "modularity", "sap_continuous", "gaussian_total_correlation")
 NUM_IMAGES = 24  # to start from
@@ -93,7 +96,7 @@ class Stage:
 def title_of(run: RunDirectory) -> str:
     """A run's arm and seed, as the report names them."""
     config = run.read_config()
-    return f"{verdicts.name(config.arm)}, seed {config.seed}"
+    return f"{judging.name(config.arm)}, seed {config.seed}"
 
 
 def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
@@ -108,15 +111,15 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
     """
     config = run.read_config()
     encoded = representation.load(run.representation_file)
-    model = trained.load_model(run)
-    dataset = trained.load_dataset(run)
-    sample = trained.draw_images(dataset, traversals.ENERGY_SAMPLE, config.seed)
+    model = trained_model.load_model(run)
+    dataset = trained_model.load_dataset(run)
+    sample = trained_model.draw_images(dataset, energy_matching.ENERGY_SAMPLE, config.seed)
     # One by one, for a seed's noise depends on how many there are.
-    rows = trained.draw_images(dataset, len(encoded.latents), config.seed)[:NUM_IMAGES]
+    rows = trained_model.draw_images(dataset, len(encoded.latents), config.seed)[:NUM_IMAGES]
     starts = np.concatenate(
-        [trained.start_inputs(model, dataset, row[None], config.seed) for row in rows]
+        [trained_model.start_inputs(model, dataset, row[None], config.seed) for row in rows]
     )
-    decode = trained.decoder(model)
+    decode = trained_model.decoder(model)
     differentiate = _differentiator(run, predictors, dataset, decode, starts)
     spaces = spaces_of(model, encoded, config.seed, differentiate)
     if not spaces:
@@ -127,7 +130,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
         dataset.factor_names,
         decode,
         starts,
-        traversals.default_energy(dataset.images(sample)),
+        energy_matching.default_energy(dataset.images(sample)),
         spaces,
         config.data_notice,
     )
@@ -185,7 +188,7 @@ def _parts_of_latents(encoded: Representation) -> list[_Part]:
     active, d = encoded.active(), encoded.latents.shape[1]
     if len(active) >= 2:
         family = bases.FAMILIES["geodesic"]
-        embed = functools.partial(traversals.along_active, encoded)
+        embed = functools.partial(energy_matching.along_active, encoded)
         labels = tuple(f"latent {axis}" for axis in active)
         summary = f"the {len(active)} active latents, standardised"
         parts.append(("active", summary, labels, embed, family.points(encoded)))
@@ -208,9 +211,11 @@ def _differentiator(
         theirs = other.read_config()
         if (theirs.fingerprint, theirs.image_shape) != (config.fingerprint, config.image_shape):
             continue
-        predictor = trained.load_predictor(other)
-        layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)
-        predict = trained.on_arrays(predictor.predict)
+        predictor = trained_model.load_predictor(other)
+        layout = predicted_factors.describe(
+            dataset.factor_names, predictor.settings, dataset.factors
+        )
+        predict = trained_model.on_arrays(predictor.predict)
         scene = purity.Scene(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)
         return functools.partial(purity.differentiate, scene)
     return None

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
+from reproduce.pipeline import jobs, progress
 
 TOP_SHARE, MIN_IOU = 0.005, 0.04
 CLASSIFIER, LATENTS = "classifier", "beta_vae"

@@ -30,8 +30,9 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-from reproduce import bases, jobs, progress
+from reproduce.basis import bases
 from reproduce.mechanisms import results, rolinek_table
+from reproduce.pipeline import jobs, progress
 
 STANDARD_ERRORS = 3.0  # within which two estimates are the same
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
@@ -175,12 +176,12 @@ def _model(path: Path, settings: Settings) -> tuple[LogLikelihood, np.ndarray, n
     from reproduce import program
 
     tf = program.start_tensorflow()
-    from reproduce import trained
-    from reproduce.runs import RunDirectory
+    from reproduce.training import trained_model
+    from reproduce.training.run_directory import RunDirectory
 
     run = RunDirectory(path)
-    model, dataset = trained.load_model(run), trained.load_dataset(run)
-    images = dataset.images(trained.draw_images(dataset, settings.num_images, seed=0))
+    model, dataset = trained_model.load_model(run), trained_model.load_dataset(run)
+    images = dataset.images(trained_model.draw_images(dataset, settings.num_images, seed=0))
     posterior = model.posterior(tf.constant(images))
     mean, variance = posterior.mean().numpy(), posterior.variance().numpy()
 

@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
+from reproduce.pipeline import jobs, progress
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
 FACTORS, PCA = "angle_to_factors", "angle_to_pca"

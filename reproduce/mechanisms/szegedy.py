@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
+from reproduce.pipeline import jobs, progress
 
 MEASURES = ("mean_coherence", "largest_coherence")
 

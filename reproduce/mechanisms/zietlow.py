@@ -26,11 +26,12 @@ import pandas as pd
 
 from data import dsprites
 from data.files import save_npz
-from reproduce import jobs, representation
+from reproduce.basis import representation
 from reproduce.mechanisms import results
 from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
 from reproduce.metrics import information
+from reproduce.pipeline import jobs
 
 PUBLISHED_MIG = {"original": Published(0.23, 0.08), "manipulated": Published(0.07, 0.09)}
 BORDER = 2  # pixels: the sprite that goes furthest ends 2.4 pixels from the edge

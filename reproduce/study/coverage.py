@@ -39,15 +39,15 @@ def main() -> None:
         raise InputError(f"--items={_ITEMS.value}; expected a multiple of --trials={_TRIALS.value}")
 
     from data.files import write_text
-    from reproduce import progress
-    from reproduce.study import calibration
+    from reproduce.pipeline import progress
+    from reproduce.study import error_rates
     from reproduce.study.simulated_raters import Truth
 
     shape = (_RATERS.value, _TRIALS.value, _ITEMS.value)
     total = len(shares) * _STUDIES.value
     truths = [Truth(share, _SD_RATER.value, _SD_ITEM.value, _LEFT_BIAS.value) for share in shares]
     with progress.bar(desc="simulated studies", total=total, unit=" studies") as bar:
-        table = calibration.measure(truths, shape, _STUDIES.value, _SEED.value, bar.update)
+        table = error_rates.measure(truths, shape, _STUDIES.value, _SEED.value, bar.update)
     write_text(_OUTPUT.value, table.to_csv(index=False))
     shown = table.T
     print(shown.to_string(header=False, float_format=lambda value: f"{value:.3g}"))

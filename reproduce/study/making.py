@@ -18,8 +18,7 @@ import pandas as pd
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
 from models.strata import Stratum
-from reproduce import progress, trained, traversals
-from reproduce.runs import RunDirectory
+from reproduce.pipeline import progress
 from reproduce.study import (
     catch_trials,
     design,
@@ -32,7 +31,10 @@ from reproduce.study import (
 )
 from reproduce.study.recipe import Plan
 from reproduce.study.simulated_raters import Truth
-from reproduce.traversals import Decode
+from reproduce.training import trained_model
+from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import energy_matching
+from reproduce.traversal.energy_matching import Decode
 
 _SAMPLE = 2_000  # images, for the energy
 _STARTS_AT_ONCE = 50  # encoded together
@@ -86,7 +88,7 @@ def make(
                 config = run.read_config()
                 which = (config.fingerprint, config.recipe.image_size)
                 if which not in datasets:
-                    datasets[which] = trained.load_dataset(run)
+                    datasets[which] = trained_model.load_dataset(run)
                 dataset = datasets[which]
                 test += _draw_pairs(run, dataset, rules, arm, plan, predictors, seed, bar)
     others = _rendered(arms, plan) + _identical(test, plan)
@@ -103,8 +105,8 @@ def _share(runs: Sequence[RunDirectory], plan: Plan) -> list[tuple[RunDirectory,
 
 
 def _energy(dataset: Dataset, plan: Plan) -> float:
-    images = dataset.images(trained.draw_images(dataset, _SAMPLE, plan.seed))
-    return traversals.default_energy(images) / traversals.ENERGY_SHARE * plan.energy_share
+    images = dataset.images(trained_model.draw_images(dataset, _SAMPLE, plan.seed))
+    return energy_matching.default_energy(images) / energy_matching.ENERGY_SHARE * plan.energy_share
 
 
 def _starts(
@@ -113,7 +115,7 @@ def _starts(
     """Images drawn from a data set with the decoder inputs that stand for them, without end."""
     for batch in itertools.count():
         images = rng.integers(len(dataset), size=_STARTS_AT_ONCE)
-        starts = trained.start_inputs(model, dataset, images, plan.seed + batch)
+        starts = trained_model.start_inputs(model, dataset, images, plan.seed + batch)
         yield from zip(images.tolist(), starts, strict=True)
 
 
@@ -149,8 +151,8 @@ def _draw_pairs(
 ) -> list[_Drawn]:
     """One run's pairs."""
     config = run.read_config()
-    model = trained.load_model(run)
-    decode, stratum = trained.decoder(model), model.strata[0]
+    model = trained_model.load_model(run)
+    decode, stratum = trained_model.decoder(model), model.strata[0]
     energy = _energy(dataset, plan)
     rng = np.random.default_rng(seed)
     drawn, starts = [], []
@@ -202,7 +204,11 @@ def _rendered(arms: dict[tuple[str, str], list[RunDirectory]], plan: Plan) -> li
         renderer = catch_trials.renderer_of(config.dataset, config.image_shape[2])
         rng = np.random.default_rng([plan.seed, 21, index])
         sample = renderer.render(rng.integers(renderer.sizes, size=(200, len(renderer.sizes))))
-        energy = traversals.default_energy(sample) / traversals.ENERGY_SHARE * plan.energy_share
+        energy = (
+            energy_matching.default_energy(sample)
+            / energy_matching.ENERGY_SHARE
+            * plan.energy_share
+        )
         own = -(-count // len(configs))
         found = catch_trials.draw(renderer, energy, own, recipe.NUM_FRAMES, rng)
         by_data_set.append([_catch_pair(pair, name) for pair in found])

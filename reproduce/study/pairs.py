@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.strata import Stratum
-from reproduce import purity, traversals
-from reproduce.traversals import Decode
+from reproduce.traversal import energy_matching, purity
+from reproduce.traversal.energy_matching import Decode
 
 RULES = ("uniform", "label_free")
 # A basis is looked at along so many axes, drawn from it: so that both bases give the rule the same
@@ -86,7 +86,7 @@ def draw_strip(
     for first in range(0, len(axes), _AXES_AT_ONCE):
         part = axes[first:][:_AXES_AT_ONCE]
         directions = stratum.embed(np.stack([coordinates for _, coordinates in part]))
-        result = traversals.traverse(decode, start, directions, energy)
+        result = energy_matching.traverse(decode, start, directions, energy)
         for index in np.flatnonzero(~result.dead):
             step, reached = float(result.steps[index]), float(result.energies[index])
             live.append(Strip(*part[index], step, reached, result.frames[index]))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.files import InputError
-from reproduce.runs import RunConfig
+from reproduce.training.run_directory import RunConfig
 
 CATCH_PAIRS_PER_TRIAL = 4  # pairs of the pool for each trial of a list
 IDENTICAL_PAIRS_PER_TRIAL = 4

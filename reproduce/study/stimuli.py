@@ -15,7 +15,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.runs import find_runs
+from reproduce.training.run_directory import find_runs
 
 _RUNS = flags.DEFINE_list("runs", None, "Finished runs, or folders of them.")
 _OUTPUT = flags.DEFINE_string("output", None, "The study's folder; new, or empty.")

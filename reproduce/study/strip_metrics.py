@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset
-from reproduce import purity, readings, representation, trained
+from reproduce.basis import representation
+from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.mig_sup import axis_gaps
-from reproduce.runs import RunDirectory
-from reproduce.scoring import BasisScorer
+from reproduce.training import trained_model
+from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import predicted_factors, purity
 
 
 def measure(
@@ -41,9 +43,9 @@ def measure(
     axes = model.strata[0].embed(directions)
     predictor = _predictor_of(run, predictors)
     if predictor is not None:
-        network = trained.load_predictor(predictor)
-        layout = readings.describe(dataset.factor_names, network.settings, dataset.factors)
-        decode, predict = trained.decoder(model), trained.on_arrays(network.predict)
+        network = trained_model.load_predictor(predictor)
+        layout = predicted_factors.describe(dataset.factor_names, network.settings, dataset.factors)
+        decode, predict = trained_model.decoder(model), trained_model.on_arrays(network.predict)
         values = []
         for start, axis in zip(starts, axes, strict=True):
             scene = purity.Scene(decode, predict, layout, start[None], energy)
