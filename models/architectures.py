@@ -1,8 +1,9 @@
 """The networks of the literature by name, as tables of layers.
 
 Autoencoders: higgins2017_dsprites, higgins2017_celeba (Higgins et al. 2017, Table 1), burgess2018
-(Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), compact (this
-kit's, for a laptop's CPU).
+(Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), and two of this
+kit's own for a laptop's CPU: compact, and patch, whose kernels equal their strides, so that every
+layer is one matrix product.
 
 Adversarial: infogan2016_mnist, infogan2016_celeba (Chen et al. 2016, appendix C),
 infogan_cr_dsprites, infogan_cr_celeba (Lin et al. 2020, appendix), compact (this kit's, for images
@@ -63,6 +64,12 @@ NETWORKS = {
         (256, 1024),
         ((64, 4, 2), (32, 4, 2), (0, 8, 4)),
     ),
+    "patch": Network(
+        ((64, 4, 4), (64, 2, 2)),
+        (256,),
+        (256, 1024),
+        ((64, 2, 2), (0, 4, 4)),
+    ),
 }
 
 GANConvolution = tuple[int, int, int, bool]  # channels, kernel size, stride, batch normalisation
@@ -99,6 +106,11 @@ class GANNetwork:
     dense_norm: bool
     discriminator_slope: float
     signed_pixels: bool
+
+    @property
+    def discriminator_has_norm(self) -> bool:
+        """Whether any layer of D and Q has batch normalisation."""
+        return self.dense_norm or any(norm for *_, norm in self.body_convolutions)
 
 
 GAN_NETWORKS = {

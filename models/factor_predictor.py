@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import networks
+from models import networks, optimizers
 from models.architectures import NETWORKS
 from models.settings import FactorPredictorSettings
 
@@ -34,7 +34,7 @@ class FactorPredictor:
         schedule = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate, settings.decay_steps
         )
-        self.optimizer = keras.optimizers.Adam(schedule)
+        self.optimizer = optimizers.Adam(schedule)
         self.optimizer.build(self._weights)
 
     @property

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from data.files import InputError
+from models import fast_layers
 from models.architectures import GANNetwork
 
 
@@ -38,10 +39,10 @@ class _Maker:
         return keras.layers.Dense(width, **self._common(name) | {"dtype": "float32"})
 
     def down(self, channels: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:
-        return keras.layers.Conv2D(channels, kernel, stride, "same", **self._common(name))
+        return fast_layers.Conv2D(channels, kernel, stride, "same", **self._common(name))
 
     def up(self, channels: int, kernel: int, stride: int, name: str) -> keras.layers.Layer:
-        return keras.layers.Conv2DTranspose(channels, kernel, stride, "same", **self._common(name))
+        return fast_layers.Conv2DTranspose(channels, kernel, stride, "same", **self._common(name))
 
     def relu(
         self, slope: float, norm: bool, name: str, norm_last: bool = False

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from data.files import InputError
-from models import flow
+from models import flow, optimizers
 from models.settings import GlowSettings
 from models.strata import Stratum, coordinates
 
@@ -87,7 +87,7 @@ class Glow:
         zeros = tf.zeros(self._dimension)
         self.prior = tfd.MultivariateNormalDiag(zeros, tf.ones(self._dimension))
         self.distribution = tfd.TransformedDistribution(self.prior, tfb.Invert(self.flow))
-        self.optimizer = keras.optimizers.Adam(
+        self.optimizer = optimizers.Adam(
             WarmUp(settings.learning_rate, settings.warmup_steps), epsilon=1e-8
         )
         self.optimizer.build(self._weights)

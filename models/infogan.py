@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import gan_networks
+from models import gan_networks, optimizers
 from models.architectures import GAN_NETWORKS
 from models.infogan_codes import Codes
 from models.settings import InfoGANSettings
@@ -56,7 +56,7 @@ class InfoGAN:
         )
 
     def _optimizer(self, model: keras.Model, learning_rate: float) -> keras.optimizers.Optimizer:
-        optimizer = keras.optimizers.Adam(learning_rate, self.settings.adam_beta1, epsilon=1e-8)
+        optimizer = optimizers.Adam(learning_rate, self.settings.adam_beta1, epsilon=1e-8)
         optimizer.build(model.trainable_variables)
         return optimizer
 
@@ -143,13 +143,16 @@ class InfoGAN:
             D's loss, nats: the mean of -log D(x) - log(1 - D(G(z, c))).
         """
         real_seed, generated_seed = tf.unstack(tf.random.split(seed, 2))
+        both = (self._noisy(images, real_seed), self._noisy(generated, generated_seed))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
             weights, vectors = self._discriminator_weights()
-            real, _ = self._discriminate(self._noisy(images, real_seed), True, weights)
-            fake, parameters = self._discriminate(
-                self._noisy(generated, generated_seed), True, weights
-            )
+            if self._network.discriminator_has_norm:  # whose statistics are of one kind of images
+                real, _ = self._discriminate(both[0], True, weights)
+                fake, parameters = self._discriminate(both[1], True, weights)
+            else:
+                logits, of_all = self._discriminate(tf.concat(both, axis=0), True, weights)
+                (real, fake), (_, parameters) = tf.split(logits, 2), tf.split(of_all, 2)
             adversarial = tf.reduce_mean(tf.math.softplus(-real) + tf.math.softplus(fake))
             loss = self._with_information(adversarial, inputs, parameters) / num_replicas
         self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
@@ -158,9 +161,20 @@ class InfoGAN:
         return adversarial
 
     def generator_step(
-        self, inputs: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
+        self,
+        inputs: tf.Tensor,
+        seed: tf.Tensor,
+        num_replicas: int = 1,
+        made: tuple[tf.Tensor, tf.GradientTape] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """A step of G on the inputs, against D and Q as they are.
+
+        Args:
+            inputs: Codes and noise, [batch, codes.size].
+            seed: int32 [2], of the instance noise.
+            num_replicas: Over how many replicas Keras sums the gradients.
+            made: The images of these inputs, with the tape on which G as it is made them; without
+                it they are generated here.
 
         Returns:
             G's loss, nats: the mean of -log D(G(z, c)), which does not saturate (Goodfellow et al.
@@ -168,13 +182,21 @@ class InfoGAN:
         """
         variables = self.generator.trainable_variables
         weights, _ = self._discriminator_weights()
-        with tf.GradientTape() as tape:
-            generated = self._noisy(self.generate(inputs, training=True), seed)
-            fake, parameters = self._discriminate(generated, True, weights)
+        generated, tape = made or self._generate_on_tape(inputs)
+        with tf.GradientTape() as of_discriminator:
+            of_discriminator.watch(generated)
+            fake, parameters = self._discriminate(self._noisy(generated, seed), True, weights)
             adversarial = tf.reduce_mean(tf.math.softplus(-fake))
             loss = self._with_information(adversarial, inputs, parameters) / num_replicas
-        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        upstream = of_discriminator.gradient(loss, generated)
+        gradients = tape.gradient(generated, variables, output_gradients=upstream)
+        self.generator_optimizer.apply(gradients, variables)
         return adversarial, parameters
+
+    def _generate_on_tape(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.GradientTape]:
+        with tf.GradientTape() as tape:
+            generated = self.generate(inputs, training=True)
+        return generated, tape
 
     def _with_information(
         self, adversarial: tf.Tensor, inputs: tf.Tensor, parameters: tf.Tensor
@@ -203,12 +225,15 @@ class InfoGAN:
         settings = self.settings
         inputs_seed, *seeds = tf.unstack(tf.random.split(seed, 2 + settings.generator_steps))
         inputs = self.codes.draw(tf.shape(images)[0], inputs_seed)
-        generated = self.generate(inputs, training=True)
+        made = self._generate_on_tape(inputs)
         discriminator_loss = self.discriminator_step(
-            images, generated, inputs, seeds[0], num_replicas
+            images, made[0], inputs, seeds[0], num_replicas
         )
-        for generator_seed in seeds[1:]:
-            generator_loss, parameters = self.generator_step(inputs, generator_seed, num_replicas)
+        # G has not changed since it made D's images: its first step needs no others.
+        first, *others = seeds[1:]
+        generator_loss, parameters = self.generator_step(inputs, first, num_replicas, made)
+        for other in others:
+            generator_loss, parameters = self.generator_step(inputs, other, num_replicas)
         both = discriminator_loss + generator_loss
         correlation = tf.reduce_sum(self.codes.correlation(inputs, parameters))
         terms = (

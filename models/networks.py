@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from data.files import InputError
+from models import fast_layers
 from models.architectures import Network
 
 
@@ -36,7 +37,7 @@ def build_encoder(
     layers: list[keras.layers.Layer] = [keras.Input(image_shape)]
     for i, (channels, kernel, stride) in enumerate(network.encoder_convolutions):
         layers.append(
-            keras.layers.Conv2D(
+            fast_layers.Conv2D(
                 channels,
                 kernel,
                 stride,
@@ -92,7 +93,7 @@ def build_decoder(
     last = len(network.decoder_convolutions) - 1
     for i, (width_i, kernel, stride_i) in enumerate(network.decoder_convolutions):
         layers.append(
-            keras.layers.Conv2DTranspose(
+            fast_layers.Conv2DTranspose(
                 channels if i == last else width_i,
                 kernel,
                 stride_i,

@@ -64,10 +64,9 @@ def main() -> None:
         "GPU"
     ):
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
-    import tqdm
-
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
+    from reproduce.pipeline import progress
 
     if _REPORT.value:
         from reproduce.reporting import judging, page
@@ -86,7 +85,7 @@ def main() -> None:
         _WORKERS.value,
         _DEVICE.value,
     )
-    with tqdm.tqdm(desc="basis test", total=plan.total(), unit=" bases", disable=None) as bar:
+    with progress.bar(desc="basis test", total=plan.total(), unit=" bases") as bar:
         found = assessment.assess(tested, plan, bar.update)
     for metric, drift in assessment.control_drifts(found.table, found.nulls).items():
         if drift > assessment.CONTROL_TOLERANCE:

@@ -29,16 +29,15 @@ _OUTPUT = flags.DEFINE_string("output", "calibration.csv", "A row for each famil
 def main() -> None:
     """Checks the flags, measures, writes, prints."""
     registry.check_metrics(_METRICS.value)
-    import tqdm
-
     from data.files import write_text
     from reproduce.basis import operating_characteristics
+    from reproduce.pipeline import progress
 
     designs = operating_characteristics.calibration_designs(
         _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value
     )
     total = _REPETITIONS.value * sum(len(design.nulls) for design in designs if design.metrics)
-    with tqdm.tqdm(desc="calibration", total=total, unit=" tests", disable=None) as bar:
+    with progress.bar(desc="calibration", total=total, unit=" tests") as bar:
         table = operating_characteristics.calibrate(
             designs, _REPETITIONS.value, _SEED.value, _WORKERS.value, bar.update
         )

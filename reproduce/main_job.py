@@ -1,5 +1,6 @@
 """The main job: trains every arm's seeds, tests their axes, judges, and writes a report.
 
+The report is there as soon as the first pair of arms is tested, and says what is still to come.
 What is done already is not done again: interrupted, the same command goes on.
 
 Examples:
@@ -9,16 +10,17 @@ Examples:
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.pipeline import chains, jobs, own_data
+from reproduce.pipeline import grid, jobs, own_data
 from reproduce.pipeline.executors import LocalExecutor
 from reproduce.pipeline.profiles import PROFILES, Profile
 
@@ -54,10 +56,9 @@ def main() -> None:
         names = [name]
     elif _DATASET.value != "all":
         names = [program.require_choice(_DATASET.value, [*names, "all"], "data set")]
-    outputs = [
-        _reproduce(name, profile_name, profile, seeds, _output(name, profile_name))
-        for name in names
-    ]
+    profile = dataclasses.replace(profile, seeds=seeds)
+    with LocalExecutor(_WORKERS.value) as executor:
+        outputs = [_reproduce(name, profile_name, profile, executor) for name in names]
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     for output in outputs:
         print(f"Report: {output / 'report.html'}")
@@ -70,73 +71,36 @@ def _output(dataset: str, profile_name: str) -> Path:
     return base if dataset == "dsprites" else base.with_name(f"{base.name}-{dataset}")
 
 
-def _reproduce(
-    dataset: str, profile_name: str, profile: Profile, seeds: tuple[int, ...], output: Path
-) -> Path:
+def _reproduce(dataset: str, profile_name: str, profile: Profile, executor: LocalExecutor) -> Path:
     """The whole job on one data set; returns its output folder."""
+    output = _output(dataset, profile_name)
     systems = {arm.model for arm in profile.arms[dataset]}
     for system in _SYSTEMS.value:
         program.require_choice(system, sorted(systems), "system")
     arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
-    predictors = {
-        size: chains.of_predictor(output, dataset, profile, size)
-        for size in map(chains.image_size, arms)
-    }
-    # Seed by seed, so that every arm has a result as early as possible.
-    pairs = list(itertools.product(seeds, arms))
-    trained = [chains.of_run(output, dataset, profile, arm, seed) for seed, arm in pairs]
-    _run([*predictors.values(), *_long_ones_first(trained, len(arms))], "training")
-    tests = [
-        chains.of_purity_test(profile, chain, predictors[chains.image_size(arm)], seed)
-        for (seed, arm), chain in zip(pairs, trained, strict=True)
-    ]
-    _run(_long_ones_first(tests, len(arms)), "traversal purity")
-    runs = ",".join(str(chain.run.path) for chain in trained)
-    judge = jobs.Step(
-        ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
-        output / "verdict.csv",
-    )
-    jobs.run_step(judge, output / "log.txt")
-    report = jobs.Step(
-        (
-            "reproduce.report",
-            f"--runs={runs}",
-            f"--verdict={output / 'verdict.csv'}",
-            f"--profile={profile_name}",
-            f"--output={output / 'report.html'}",
-        ),
-        output / "report.html",
-    )
-    jobs.run_step(report, output / "log.txt")
-    _print_sentences(output)
-    print()
-    return output
+    profile = dataclasses.replace(profile, arms={dataset: tuple(arms)})
+    runs = grid.plan(profile, {dataset: output})
 
+    def write(done: Sequence[grid.Run], unfinished: str = "") -> None:
+        grid.judge(output, done, executor.leash)
+        grid.report(output, done, executor.leash, profile_name, unfinished)
 
-def _long_ones_first(planned: list[jobs.Chain], num_arms: int) -> list[jobs.Chain]:
-    """Each seed's arms from the last to the first, so that no core waits for a long one's end."""
-    seeds = [planned[first : first + num_arms] for first in range(0, len(planned), num_arms)]
-    return [chain for arms in seeds for chain in reversed(arms)]
-
-
-def _run(planned: list[jobs.Chain], what: str) -> None:
-    """Runs chains on this machine; raises RunError if some failed, after all others are done."""
-    with LocalExecutor(_WORKERS.value) as executor:
-        failures = jobs.run_chains(planned, executor, what)
+    pages = grid.EarlyPages(runs, write)
+    try:
+        failures = jobs.run_chains(
+            grid.order(runs), executor, dataset, on_end=lambda *ended: pages.update(ended[2])
+        )
+    finally:
+        pages.close()
     if failures:
         named = "; ".join(
-            f"{failure.where} on {chain.run.path} ({failure.status})" for chain, failure in failures
+            f"{failure.where} on {chain.run.path} ({failure.status})"
+            for chain, failure in failures.items()
         )
         raise program.RunError(f"failed: {named}; see log.txt there, then run this again")
-
-
-def _print_sentences(output: Path) -> None:
-    import pandas as pd
-
-    print()
-    for name in ("verdict.csv", "contrast.csv"):
-        for sentence in pd.read_csv(output / name)["sentence"]:
-            print(sentence)
+    write(runs)
+    print("", *grid.sentences(output), "", sep="\n")
+    return output
 
 
 if __name__ == "__main__":

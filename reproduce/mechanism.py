@@ -61,11 +61,10 @@ def _reseeded(settings: Any, seeds: tuple[int, ...]) -> Any:
     return dataclasses.replace(settings, **changes)
 
 
-def _train(name: str, chains: list[jobs.Chain]) -> list[str]:
+def _train(name: str, chains: list[jobs.Chain], executor: LocalExecutor) -> list[str]:
     """Trains what is not trained yet; returns what failed, and where."""
-    with LocalExecutor(_WORKERS.value) as executor:
-        failures = jobs.run_chains(chains, executor, name)
-    return [f"{failure.where} on {chain.run.path}" for chain, failure in failures]
+    failures = jobs.run_chains(chains, executor, name)
+    return [f"{failure.where} on {chain.run.path}" for chain, failure in failures.items()]
 
 
 def _write(name: str, frame: pd.DataFrame, output: Path) -> None:
@@ -87,13 +86,14 @@ def main() -> None:
     output = Path(_OUTPUT.value or default)
 
     failures = []
-    for name in _EXPERIMENTS.value:
-        module = importlib.import_module(f"reproduce.mechanisms.{name}")
-        settings = _reseeded(module.PROFILES[profile], seeds)
-        failed = _train(name, module.chains(settings, output))
-        failures += failed
-        if not failed:
-            _write(name, module.measure(settings, output), output)
+    with LocalExecutor(_WORKERS.value) as executor:
+        for name in _EXPERIMENTS.value:
+            module = importlib.import_module(f"reproduce.mechanisms.{name}")
+            settings = _reseeded(module.PROFILES[profile], seeds)
+            failed = _train(name, module.chains(settings, output), executor)
+            failures += failed
+            if not failed:
+                _write(name, module.measure(settings, output), output)
     if failures:
         raise program.RunError(f"failed: {'; '.join(failures)}; see log.txt there, then run again")
     minutes, rest = divmod(round(time.monotonic() - started), 60)

@@ -41,10 +41,9 @@ def main() -> None:
     if not times or not all(0 <= time <= 1 for time in times):
         raise InputError(f"--times is {','.join(_TIMES.value)!r}; expected numbers from 0 to 1")
 
-    import tqdm
-
     from data.files import write_text
     from reproduce.basis import operating_characteristics
+    from reproduce.pipeline import progress
 
     design = operating_characteristics.Design(
         tuple(_METRICS.value),
@@ -55,7 +54,7 @@ def main() -> None:
         num_classes=5,
     )
     total = _REPETITIONS.value * len(times)
-    with tqdm.tqdm(desc="power", total=total, unit=" tests", disable=None) as bar:
+    with progress.bar(desc="power", total=total, unit=" tests") as bar:
         table = operating_characteristics.power_curve(
             design, _REPETITIONS.value, _SEED.value, times, _WORKERS.value, bar.update
         )

@@ -160,10 +160,10 @@ def main() -> None:
     decode = _own_decoder(_DECODER.value) if _DECODER.value else None
     program.start_tensorflow()
     import pandas as pd
-    import tqdm
 
     from data.files import save_npz, write_text
     from reproduce.basis import representation
+    from reproduce.pipeline import progress
     from reproduce.training import trained_model
     from reproduce.traversal import (
         energy_matching,
@@ -196,7 +196,7 @@ def main() -> None:
     scene = Scene(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
     plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
     total = len(strata) * (1 + plan.num_bases)
-    with tqdm.tqdm(desc="traversal purity", total=total, unit=" bases", disable=None) as bar:
+    with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
         found = purity_assessment.assess(scene, strata, plan, bar.update)
     labelled = purity_assessment.compare_labelled_directions(
         scene,

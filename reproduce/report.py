@@ -24,6 +24,9 @@ _BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of
 _ARMS = flags.DEFINE_list("arms", [], "What each is a seed of; by default each stands alone.")
 _CONTROL = flags.DEFINE_string("control", None, "The arm that all others are contrasted with.")
 _PROFILE = flags.DEFINE_string("profile", None, "The main job's profile, to be named on the page.")
+_UNFINISHED = flags.DEFINE_string(
+    "unfinished", None, "What is still to come: marks the page of a job that has not ended."
+)
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The page.")
 
 
@@ -52,7 +55,8 @@ def main() -> None:
         results = judging.read_representations(list(files), list(tests), _ARMS.value)
         table, contrasts = judging.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
-    write_text(Path(_OUTPUT.value), page.render(results, table, contrasts, _PROFILE.value, summary))
+    html = page.render(results, table, contrasts, _PROFILE.value, summary, _UNFINISHED.value or "")
+    write_text(Path(_OUTPUT.value), html)
     print(_OUTPUT.value)
 
 

@@ -59,17 +59,17 @@ def main() -> None:
         raise InputError(f"{of_decoders[0]} needs a decoder: give --run_dir, one finished run")
 
     import pandas as pd
-    import tqdm
 
     from data.files import write_text
     from reproduce.basis import representation
     from reproduce.basis.agreement import agreement
     from reproduce.metrics import basis_scorer
+    from reproduce.pipeline import progress
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
     rows: list[tuple[str, str, float]] = []
-    for metric in tqdm.tqdm(metrics, desc="scoring", unit=" metrics", disable=None):
+    for metric in progress.bar(metrics, desc="scoring", unit=" metrics"):
         source = registry.METRICS[metric].source
         if source == "runs":
             found = [{metric: float(value)} for value in agreement(scored, metric)]

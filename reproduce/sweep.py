@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from data.files import InputError, exclusive
 from reproduce import program
-from reproduce.pipeline import executors, many_runs, sweep_files
+from reproduce.pipeline import executors, grid, jobs, many_runs, sweep_files
 from reproduce.pipeline.profiles import PROFILES, Profile
 
 _SWEEP = flags.DEFINE_string("sweep", None, "A sweep file, in TOML.")
@@ -64,17 +65,20 @@ def main() -> None:
     """Plans the runs, has them run, judges them."""
     name, profile = _profile()
     output = Path(_OUTPUT.value or f"results/sweeps/{name}").absolute()
-    runs = many_runs.plan(profile, output)
+    runs = grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
     try:
         with exclusive(output / ".lock", wait=False):
             many_runs.claim(output, profile, runs)
             with _executor() as executor:
                 # Only now, since Ray sets a handler of its own: so that programs are ended, too.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                table = many_runs.Table(output, runs)
-                failures = many_runs.execute(runs, executor, _RETRIES.value, table)
-            for sentence in many_runs.judge(output, runs):
-                print(sentence)
+                failures = _execute(runs, executor, many_runs.Table(output, runs))
+                for dataset in profile.arms:
+                    done = [run for run in runs if run.dataset == dataset and run.is_done()]
+                    if done:
+                        grid.judge(output / dataset, done, executor.leash)
+                        for sentence in grid.sentences(output / dataset):
+                            print(f"{dataset}: {sentence}")
     except BlockingIOError as error:
         raise InputError(
             f"{output} is in use by another sweep; wait for it, or give another --output"
@@ -87,6 +91,23 @@ def main() -> None:
             "log.txt, then run this again"
         )
     print(f"Results: {output / 'sweep.csv'}")
+
+
+def _execute(
+    runs: Sequence[grid.Run], executor: jobs.Executor, table: many_runs.Table
+) -> dict[Path, jobs.Failure]:
+    """Does whatever is not done yet; returns what failed at last, by run directory."""
+    ended = jobs.run_chains(
+        grid.order(runs),
+        executor,
+        "sweep",
+        _RETRIES.value,
+        lambda chain, failure, _: table.record(chain, failure),
+    )
+    failures = {run.path: failure for run in runs if (failure := run.failure(ended))}
+    for path, failure in failures.items():
+        table.fail(path, failure)  # those, too, that only waited for a predictor
+    return failures
 
 
 if __name__ == "__main__":

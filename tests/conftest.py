@@ -19,8 +19,20 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("axisbias")
 
+# A program that takes over a minute tells how far it is: on a slow machine, and tests count lines.
+os.environ["TQDM_DISABLE"] = "1"
+
 # Files that take long, the longest first: begun last, one of them would keep a single core busy.
-LONG_FILES = ("main_job", "loop", "sweep", "study_page", "program", "study_collector", "glow")
+LONG_FILES = (
+    "main_job",
+    "loop",
+    "sweep",
+    "study_page",
+    "program",
+    "warm",
+    "study_collector",
+    "glow",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -96,7 +96,8 @@ if __name__ == "__main__":
         make(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     else:
         from reproduce import program, sweep
-        from reproduce.pipeline import chains
+        from reproduce.pipeline import chains, warm
 
         chains.of_run = chain
+        warm.IMPORTED = ("reproduce.training.run_directory",)  # all that these runs need
         program.run(sweep.main)

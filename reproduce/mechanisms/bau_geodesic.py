@@ -20,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
 from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
-from reproduce.pipeline import jobs
+from reproduce.pipeline import jobs, progress
 
 TOP_SHARE, MIN_IOU = 0.005, 0.04
 CLASSIFIER, LATENTS = "classifier", "beta_vae"
@@ -115,7 +114,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     models += [(LATENTS, seed) for seed in settings.latents.seeds]
     found: dict[str, dict[int, np.ndarray]] = {CLASSIFIER: {}, LATENTS: {}}
     widths = {}
-    for model, seed in tqdm.tqdm(models, desc="geodesics", unit=" models", disable=None):
+    for model, seed in progress.bar(models, desc="geodesics", unit=" models"):
         if model == CLASSIFIER:
             units = classifier.units(settings.units, output, seed)
             activations, factors = units.activations, units.factors

@@ -29,12 +29,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.special
-import tqdm
 
 from data import random_streams
 from reproduce.basis import bases
 from reproduce.mechanisms import results, rolinek_table
-from reproduce.pipeline import jobs
+from reproduce.pipeline import jobs, progress
 
 STANDARD_ERRORS = 3.0  # within which two estimates are the same
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
@@ -148,11 +147,10 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     training = settings.table.trainings()[settings.arm]
     learned: dict[int, dict[str, np.ndarray]] = {}
     turned: dict[int, dict[str, np.ndarray]] = {}
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         total=len(settings.table.seeds) * settings.num_rotations,
         desc="rotations",
         unit=" models",
-        disable=None,
     )
     with bar:
         for seed in settings.table.seeds:

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
 from reproduce import program
 from reproduce.mechanisms import results
@@ -30,7 +29,7 @@ from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
 from reproduce.metrics import distance_to_orthogonality as orthogonality
 from reproduce.metrics import information, mig
-from reproduce.pipeline import jobs
+from reproduce.pipeline import jobs, progress
 from reproduce.training.run_directory import RunDirectory
 
 DTO, MIG = "distance_to_orthogonality", "mig"
@@ -114,7 +113,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     found: dict[str, dict[str, dict[int, float]]] = {DTO: {}, MIG: {}}
     trainings = settings.trainings()
     cases = [(arm, seed) for arm in trainings for seed in settings.seeds]
-    for arm, seed in tqdm.tqdm(cases, desc="scoring", unit=" models", disable=None):
+    for arm, seed in progress.bar(cases, desc="scoring", unit=" models"):
         for name, value in _scores(settings, trainings[arm].run(output, seed)).items():
             found[name].setdefault(arm, {})[seed] = value
     for arm in trainings:

@@ -21,11 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
-from reproduce.pipeline import jobs
+from reproduce.pipeline import jobs, progress
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
 FACTORS, PCA = "angle_to_factors", "angle_to_pca"
@@ -188,7 +187,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     null = -rng.uniform(0, 45, (settings.num_null, settings.num_models)).mean(axis=1)
     rows, found = [], {}
     cases = [(ratio, arm) for ratio in settings.ratios for arm in ARMS]
-    for ratio, arm in tqdm.tqdm(cases, desc="linear models", unit=" arms", disable=None):
+    for ratio, arm in progress.bar(cases, desc="linear models", unit=" arms"):
         # The same points for every arm.
         draw = np.random.default_rng([settings.seeds[0], 1, round(100 * ratio)])
         directions = bases.haar(settings.num_models, settings.dimension, draw)[:, :, :_D]

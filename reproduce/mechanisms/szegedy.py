@@ -20,12 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tqdm
 
 from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
-from reproduce.pipeline import jobs
+from reproduce.pipeline import jobs, progress
 
 MEASURES = ("mean_coherence", "largest_coherence")
 
@@ -97,11 +96,10 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     """Scores the natural and the random bases of every classifier."""
     natural: dict[int, np.ndarray] = {}
     random: dict[int, np.ndarray] = {}
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         total=settings.num_bases * len(settings.units.seeds),
         desc="directions",
         unit=" bases",
-        disable=None,
     )
     with bar:
         for seed in settings.units.seeds:

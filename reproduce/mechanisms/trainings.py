@@ -53,7 +53,7 @@ class Training:
             f"--run_dir={run.path}",
             *(f"--set={key}={value}" for key, value in self.changes.items()),
         )
-        return jobs.Chain(run, recipe.num_steps, (jobs.Step(train, weights),))
+        return jobs.Chain(run, recipe.num_steps, (jobs.Step(train, weights),), kind=self.name)
 
 
 def represented(run: RunDirectory, num_points: int) -> Representation:

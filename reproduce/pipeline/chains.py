@@ -63,7 +63,7 @@ def of_run(output: Path, dataset: str, profile: Profile, arm: Arm, seed: int) ->
             target=run.turned_test_file,
         )
         steps.append(turned)
-    return jobs.Chain(run, recipe.num_steps, tuple(steps))
+    return jobs.Chain(run, recipe.num_steps, tuple(steps), kind=f"{arm.name} on {dataset}")
 
 
 def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) -> jobs.Chain:
@@ -81,13 +81,14 @@ def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) 
         ),
         run.checkpoint_dir / f"step_{num_steps:08d}.npz",
     )
-    return jobs.Chain(run, num_steps, (train,))
+    title = f"predictor {run.path.name}"
+    return jobs.Chain(run, num_steps, (train,), kind=f"{title} on {dataset}", title=title)
 
 
 def of_purity_test(
     profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int
 ) -> jobs.Chain:
-    """Tests a trained run's decoder, once there is a predictor."""
+    """Tests a run's decoder, once it is trained and there is a predictor."""
     test = jobs.Step(
         (
             "reproduce.purity_test",
@@ -102,7 +103,14 @@ def of_purity_test(
         chain.run.purity_file,
         (chain.run.representation_file, predictor.steps[-1].target),
     )
-    return jobs.Chain(chain.run, 0, (test,))
+    return jobs.Chain(
+        chain.run,
+        0,
+        (test,),
+        after=(chain, predictor),
+        kind=f"purity of {chain.kind}",
+        title=f"purity of {chain.run.path.name}",
+    )
 
 
 def image_size(arm: Arm) -> int:

@@ -30,8 +30,14 @@ class LocalExecutor:
         for worker in range(workers):
             device = {"CUDA_VISIBLE_DEVICES": gpus[worker % len(gpus)]} if gpus else {}
             self._slots.put(device)
+        self._workers = workers
         self._pool = ThreadPoolExecutor(workers)
-        self._leash = jobs.Leash()
+        # A GPU's programs have to be told their device before their libraries are loaded.
+        self.leash = jobs.Leash(is_warm=not gpus)
+
+    def room(self) -> int:
+        """How many chains run at once."""
+        return self._workers
 
     def submit(self, chain: jobs.Chain) -> Future[jobs.Failure | None]:
         """Has a chain run as soon as there is room."""
@@ -40,18 +46,19 @@ class LocalExecutor:
     def stop(self) -> None:
         """Ends whatever runs, and starts nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._leash.pull()
+        self.leash.pull()
 
     def __enter__(self) -> LocalExecutor:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._pool.shutdown()
+        self.leash.close()
 
     def _run(self, chain: jobs.Chain) -> jobs.Failure | None:
         slot = self._slots.get()
         try:
-            return jobs.run_chain(chain, slot, self._leash)
+            return jobs.run_chain(chain, slot, self.leash)
         finally:
             self._slots.put(slot)
 
@@ -87,11 +94,17 @@ class RayExecutor:
                 "ray start --head"
             ) from error
         self._ray = ray
+        self.leash = jobs.Leash()
         num_gpus = 1 if ray.cluster_resources().get("GPU") else 0
+        self._resource = "GPU" if num_gpus else "CPU"
         # Its retries are counted in one place, `jobs.run_chains`.
         remote = ray.remote(num_cpus=1, num_gpus=num_gpus, max_retries=0)
         self._run_chain = remote(jobs.run_chain)
         self._running: dict[Future[jobs.Failure | None], Any] = {}
+
+    def room(self) -> int:
+        """One chain more than run at once, so that a cluster that can grow sees the need."""
+        return 1 + int(self._ray.cluster_resources().get(self._resource, 0))
 
     def submit(self, chain: jobs.Chain) -> Future[jobs.Failure | None]:
         """Has a chain run as soon as there is room."""
@@ -102,6 +115,7 @@ class RayExecutor:
 
     def stop(self) -> None:
         """Ends whatever runs, and starts nothing more."""
+        self.leash.pull()
         for future, reference in self._running.items():
             if not future.done():
                 self._ray.cancel(reference, force=True)  # the worker dies, and its program with it

@@ -13,6 +13,7 @@ import os
 import runpy
 import sys
 import threading
+from collections.abc import Sequence
 
 PARENT_DIED = 137  # as a shell reports SIGKILL
 
@@ -24,12 +25,12 @@ def _end_with_parent() -> None:
     os._exit(PARENT_DIED)
 
 
-def main() -> None:
-    """Watches the parent and becomes the module that the first argument names."""
+def become(arguments: Sequence[str]) -> None:
+    """Watches the parent and becomes a module, as `python -m MODULE FLAGS` would."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    sys.argv = list(arguments)
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    main()
+    become(sys.argv[1:])

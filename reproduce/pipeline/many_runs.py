@@ -1,4 +1,4 @@
-"""Sweeps: many runs as one job, with one row of results for each."""
+"""A sweep's files: every run's settings, one row of results for each, a log of attempts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.files import InputError, write_text
-from reproduce.pipeline import chains, jobs
-from reproduce.pipeline.profiles import Arm, Profile
+from data.files import TEMPORARY_SUFFIX, InputError, write_text
+from reproduce.pipeline import jobs
+from reproduce.pipeline.grid import Run
+from reproduce.pipeline.profiles import Profile
 from reproduce.training import recipes
 from reproduce.training.run_directory import flatten
 
@@ -21,67 +22,17 @@ FIELDS = ("observed", "null_mean", "z", "p_value")  # of a test that has a p-val
 _ATTEMPT_COLUMNS = ("ended", "run", "outcome")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Run:
-    """One seed of one arm on one data set.
-
-    Attributes:
-        dataset: The data set's name in the sweep, and its folder.
-        arm: What is trained.
-        seed: The seed of all its programs.
-        chain: From its training to its basis test.
-        predictor: What its purity test waits for, shared with other runs.
-        purity_test: The test of its decoder, if there is to be one.
-    """
-
-    dataset: str
-    arm: Arm
-    seed: int
-    chain: jobs.Chain
-    predictor: jobs.Chain | None = None
-    purity_test: jobs.Chain | None = None
-
-    @property
-    def path(self) -> Path:
-        """The run directory."""
-        return self.chain.run.path
-
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.chain.is_done() and (self.purity_test is None or self.purity_test.is_done())
-
-
-def plan(profile: Profile, output: Path) -> list[Run]:
-    """The runs of a profile, seed by seed, so that every arm has a result as early as possible.
-
-    Each data set has a folder of its own in `output`, as the main job writes one.
-    """
-    runs, predictors = [], {}
-    for seed in profile.seeds:
-        for dataset, arms in profile.arms.items():
-            for arm in arms:
-                folder = output / dataset
-                chain = chains.of_run(folder, dataset, profile, arm, seed)
-                if not profile.predictor:
-                    runs.append(Run(dataset, arm, seed, chain))
-                    continue
-                size = chains.image_size(arm)
-                if (dataset, size) not in predictors:
-                    predictors[dataset, size] = chains.of_predictor(folder, dataset, profile, size)
-                predictor = predictors[dataset, size]
-                test = chains.of_purity_test(profile, chain, predictor, seed)
-                runs.append(Run(dataset, arm, seed, chain, predictor, test))
-    return runs
-
-
 def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
     """Writes plan.json, every run's settings, or checks that those of old runs are the same.
 
-    Runs can be added to a sweep and left out of it, but none can change.
+    Runs can be added to a sweep and left out of it, but none can change. What a killed driver left
+    half written is cleared away; the caller holds the sweep's lock.
 
     Raises:
         InputError: If a run was planned with other settings; the message names them.
     """
+    for leftover in output.glob(f".*{TEMPORARY_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
     file = output / "plan.json"
     try:
         old = json.loads(file.read_text()) if file.exists() else {}
@@ -104,58 +55,6 @@ def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
             raise
         raise InputError(f"{file} is damaged ({error}); delete it to plan anew") from error
     write_text(file, json.dumps(old, indent=2, sort_keys=True) + "\n")
-
-
-def execute(
-    runs: Sequence[Run], executor: jobs.Executor, retries: int, table: Table
-) -> dict[Path, jobs.Failure]:
-    """Does whatever is not done yet.
-
-    Args:
-        runs: Of `plan`.
-        executor: Where they run.
-        retries: How often a failed chain is run again.
-        table: Is told of every end.
-
-    Returns:
-        What failed at last, by run directory.
-    """
-    # Each once, in an order that does not depend on a hash.
-    predictors = list({id(run.predictor): run.predictor for run in runs if run.predictor}.values())
-    training = [*predictors, *(run.chain for run in runs)]
-    ended = jobs.run_chains(training, executor, "training", retries, table.record)
-    failures = {chain.run.path: failure for chain, failure in ended}
-    for run in runs:
-        if run.predictor and run.predictor.run.path in failures and run.path not in failures:
-            failures[run.path] = failures[run.predictor.run.path]
-            table.fail(run.path, failures[run.path])
-    tests = [run.purity_test for run in runs if run.purity_test and run.path not in failures]
-    if tests:
-        ended = jobs.run_chains(tests, executor, "traversal purity", retries, table.record)
-        failures |= {chain.run.path: failure for chain, failure in ended}
-    return failures
-
-
-def judge(output: Path, runs: Sequence[Run]) -> list[str]:
-    """Judges each data set's finished runs as `reproduce.verdict` does; returns the sentences.
-
-    Writes verdict.csv and contrast.csv into each data set's folder.
-
-    Raises:
-        InputError: If a run's file is missing or damaged; it is named.
-    """
-    from reproduce.reporting import judging
-
-    sentences: list[str] = []
-    for dataset in dict.fromkeys(run.dataset for run in runs):
-        done = [run.chain.run for run in runs if run.dataset == dataset and run.is_done()]
-        if not done:
-            continue
-        table, contrasts = judging.judge(judging.read_results(done), seed=0)
-        write_text(output / dataset / "verdict.csv", table.to_csv(index=False))
-        write_text(output / dataset / "contrast.csv", contrasts.to_csv(index=False))
-        sentences += [f"{dataset}: {s}" for frame in (table, contrasts) for s in frame["sentence"]]
-    return sentences
 
 
 class Table:

@@ -30,6 +30,7 @@ def render(
     contrasts: pd.DataFrame,
     profile: str | None = None,
     summary: str | None = None,
+    unfinished: str = "",
 ) -> str:
     """The whole page as HTML that needs no other file.
 
@@ -39,6 +40,7 @@ def render(
         contrasts: The contrasts between arms, with them.
         profile: The main job's profile, if it is one.
         summary: The profile's, in words.
+        unfinished: What is still to come of a job that has not ended; it marks the page.
 
     Raises:
         InputError: If a file is missing or damaged.
@@ -78,6 +80,7 @@ def render(
     return environment.get_template("report.html.j2").render(
         profile=profile,
         summary=summary,
+        unfinished=unfinished,
         primary=judging.metrics_of(results)[0],
         primaries=[
             row for row in table.to_dict("records") if row["metric"] == _primary(row, table)

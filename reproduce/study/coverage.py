@@ -38,16 +38,15 @@ def main() -> None:
     if _ITEMS.value % _TRIALS.value:
         raise InputError(f"--items={_ITEMS.value}; expected a multiple of --trials={_TRIALS.value}")
 
-    import tqdm
-
     from data.files import write_text
+    from reproduce.pipeline import progress
     from reproduce.study import error_rates
     from reproduce.study.simulated_raters import Truth
 
     shape = (_RATERS.value, _TRIALS.value, _ITEMS.value)
     total = len(shares) * _STUDIES.value
     truths = [Truth(share, _SD_RATER.value, _SD_ITEM.value, _LEFT_BIAS.value) for share in shares]
-    with tqdm.tqdm(desc="simulated studies", total=total, unit=" studies", disable=None) as bar:
+    with progress.bar(desc="simulated studies", total=total, unit=" studies") as bar:
         table = error_rates.measure(truths, shape, _STUDIES.value, _SEED.value, bar.update)
     write_text(_OUTPUT.value, table.to_csv(index=False))
     shown = table.T

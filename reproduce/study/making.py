@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tqdm
 
 from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
 from models.strata import Stratum
+from reproduce.pipeline import progress
 from reproduce.study import (
     catch_trials,
     design,
@@ -82,7 +82,7 @@ def make(
     per_arm = plan.pairs + plan.label_free_pairs
     test: list[_Drawn] = []
     datasets: dict[tuple[str, int], Dataset] = {}
-    with tqdm.tqdm(desc="pairs", total=len(arms) * per_arm, unit=" pairs", disable=None) as bar:
+    with progress.bar(desc="pairs", total=len(arms) * per_arm, unit=" pairs") as bar:
         for index, (arm, own) in enumerate(sorted(arms.items())):
             for number, (run, rules) in enumerate(_share(own, plan)):
                 seed = [plan.seed, random_streams.PAIRS, index, number]
@@ -148,7 +148,7 @@ def _draw_pairs(
     plan: Plan,
     predictors: Sequence[RunDirectory],
     seed: Sequence[int],
-    bar: tqdm.tqdm,
+    bar: Any,
 ) -> list[_Drawn]:
     """One run's pairs."""
     config = run.read_config()
@@ -409,7 +409,7 @@ def _power(plan: Plan, num_arms: int) -> dict[str, Any]:
     shape = (plan.raters, own, plan.pairs)
     floors = {share: sample_size.independent_trials(share) for share in _PREFERENCES}
     total = len(_PREFERENCES) * plan.power_repetitions
-    with tqdm.tqdm(desc="power", total=total, unit=" studies", disable=None) as bar:
+    with progress.bar(desc="power", total=total, unit=" studies") as bar:
         powers = {
             share: sample_size.mixed_power(
                 Truth(share), shape, plan.power_repetitions, plan.seed, bar.update

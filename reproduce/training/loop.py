@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tensorflow_probability as tfp
-import tqdm
 
 import models
 from data.dataset import Dataset
@@ -22,6 +21,7 @@ from data.files import InputError, write_text
 from data.tensors import gatherer, stays_in_its_file
 from models import hardware
 from models.factor_predictor import held_out
+from reproduce.pipeline import progress
 from reproduce.program import RunError
 from reproduce.training.run_directory import RunConfig, RunDirectory
 
@@ -53,7 +53,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
             f"batch_size is {recipe.batch_size}; expected a multiple of the "
             f"{strategy.num_replicas_in_sync} GPUs"
         )
-    _warn_if_emulated(recipe.settings.precision)
+    warn_if_emulated(recipe.settings.precision)
     with strategy.scope():
         model = models.build(recipe.settings, config.image_shape, config.seed)
     variables = model.variables()
@@ -70,13 +70,12 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
     if recipe.num_steps == 0:
         log.write()
         run.save_checkpoint(0, {name: np.asarray(variable) for name, variable in variables.items()})
-    bar = tqdm.tqdm(
+    bar = progress.bar(
         desc=f"{config.arm} seed {config.seed}",
         total=recipe.num_steps * recipe.batch_size,
         initial=step * recipe.batch_size,
         unit=" images",
         unit_scale=True,
-        disable=None,
     )
     with bar:
         while step < recipe.num_steps:
@@ -166,7 +165,8 @@ def make_step_function(
     return run_steps
 
 
-def _warn_if_emulated(precision: str) -> None:
+def warn_if_emulated(precision: str) -> None:
+    """Logs a line where training would be slow for want of bfloat16 in hardware."""
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     if precision == "mixed_bfloat16" and not on_gpu and not hardware.has_bfloat16():
         logging.warning(
@@ -206,6 +206,7 @@ def _choose_compilation(
         compiled = xla == "on"
     environment = {
         "device": [d.name for d in device] or platform.processor() or platform.machine(),
+        "instruction_set": hardware.instruction_set(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "xla": compiled,
         "python": platform.python_version(),

@@ -52,6 +52,8 @@ def build(tf, image_shape=(16, 16, 1), **changes):
 def test_kl_divergence_is_the_closed_form(posterior):
     import tensorflow_probability as tfp
 
+    from models import beta_vae
+
     distribution, mean, scale = posterior_and_parameters(posterior)
     prior = tfp.distributions.MultivariateNormalDiag(np.zeros(D, np.float32))
     covariance = scale @ scale.transpose(0, 2, 1)
@@ -59,6 +61,8 @@ def test_kl_divergence_is_the_closed_form(posterior):
     expected = (trace + (mean**2).sum(-1) - D - np.linalg.slogdet(covariance)[1]) / 2
     actual = tfp.distributions.kl_divergence(distribution, prior)
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    trained_by = beta_vae.kl_from_standard_normal(distribution)
+    np.testing.assert_allclose(trained_by, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
@@ -182,6 +186,23 @@ def test_gaussian_likelihood_is_scipys(tensorflow):
     np.testing.assert_allclose(model.decode(latents), means.clip(0, 1), atol=1e-6)
 
 
+@pytest.mark.parametrize("decoder", ["bernoulli", "gaussian"])
+def test_the_reconstruction_is_the_likelihoods_and_so_is_its_gradient(decoder, tensorflow):
+    model, images = build(tensorflow, decoder=decoder, decoder_sd=0.3)
+    latents = tensorflow.constant(np.random.default_rng(0).normal(size=(5, D)), tensorflow.float32)
+    found = []
+    for loss in (
+        lambda z: model._reconstruction(z, images),
+        lambda z: -tensorflow.reduce_mean(model.likelihood(z).log_prob(images)),
+    ):
+        with tensorflow.GradientTape() as tape:
+            tape.watch(latents)
+            value = loss(latents)
+        found.append((value, tape.gradient(value, latents)))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-4, atol=1e-5)
+
+
 def test_losses_are_means_over_images(tensorflow):
     """The reconstruction needs the step's own noise, so it is compared for latents without any."""
     model, images = build(tensorflow, beta=3.0)
@@ -303,7 +324,7 @@ def test_initial_weights_follow_from_the_seed(tensorflow):
 
 @pytest.mark.parametrize("network", [n for n in NETWORKS if NETWORKS[n].decoder_convolutions])
 def test_image_size_that_does_not_fit_is_named(network):
-    with pytest.raises(InputError, match=r"50 x 50 do not fit.* multiples of 16"):
+    with pytest.raises(InputError, match=r"50 x 50 do not fit.* multiples of"):
         models.build(settings(network=network), (50, 50, 1), 0)
 
 

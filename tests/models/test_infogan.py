@@ -397,6 +397,35 @@ def test_the_generator_gets_its_number_of_steps(generator_steps, tensorflow):
     assert int(model.generator_optimizer.iterations) == generator_steps
 
 
+def test_images_that_g_has_made_already_give_the_same_step(tensorflow):
+    outcomes = []
+    for reused in (True, False):
+        model, _ = build(tensorflow, instance_noise=0.1)
+        inputs, seed = model.codes.draw(6, [0, 1]), tensorflow.constant([0, 2])
+        made = model._generate_on_tape(inputs) if reused else None
+        loss, parameters = model.generator_step(inputs, seed, made=made)
+        outcomes.append([loss, parameters, *model.generator.trainable_variables])
+    for of_reused, of_anew in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(of_reused, of_anew, atol=1e-6)
+
+
+def test_the_discriminator_sees_both_kinds_at_once_as_one_by_one(tensorflow, monkeypatch):
+    """Without batch normalisation an image's logit does not depend on the others."""
+    outcomes = []
+    for at_once in (True, False):
+        model, images = build(tensorflow)
+        assert not model._network.discriminator_has_norm
+        inputs, seed = model.codes.draw(6, [0, 1]), tensorflow.constant([0, 2])
+        generated = model.generate(inputs, training=True)
+        if not at_once:
+            kind = type(model._network)
+            monkeypatch.setattr(kind, "discriminator_has_norm", property(lambda network: True))
+        loss = model.discriminator_step(images, generated, inputs, seed)
+        outcomes.append([loss, *model.discriminator.trainable_variables])
+    for of_both, of_each in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(of_both, of_each, atol=1e-6)
+
+
 def test_spectral_norm_bounds_every_kernel_as_numpys_svd_measures_it(tensorflow):
     model, images = build(tensorflow, constraint="spectral")
     kernels = [v.path for v in model.discriminator.trainable_variables if v.name == "kernel"]

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,9 @@ from data import dsprites
 from models.registry import PRIMARY
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
-from reproduce.reporting import judging
+from reproduce.reporting import judging, page
 from reproduce.training import recipes
+from reproduce.training.run_directory import RunDirectory
 from reproduce.training.trained_model import draw_images
 
 VAES = ("beta_vae-diagonal", "beta_vae-full_covariance")
@@ -20,12 +23,24 @@ ARMS = (*VAES, "infogan", "glow")
 
 
 @pytest.fixture(scope="module")
-def job(run_program, tmp_path_factory):
+def watched_job(start_program, tmp_path_factory):
+    """The job, and its first page."""
     output = tmp_path_factory.mktemp("job")
     flags = ["--profile=smoke", f"--output={output}", "--workers=1"]
-    done = run_program("main_job", *flags)
-    assert done.returncode == 0, done.stderr
-    return output, done, flags
+    process = start_program("main_job", *flags)
+    report = output / "report.html"
+    while not report.exists() and process.poll() is None:
+        time.sleep(0.1)
+    first = report.read_text() if report.exists() else ""
+    stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    done = subprocess.CompletedProcess(process.args, 0, stdout, stderr)
+    return output, done, flags, first
+
+
+@pytest.fixture(scope="module")
+def job(watched_job):
+    return watched_job[:3]
 
 
 def test_it_ends_with_the_report_and_the_time(job):
@@ -96,6 +111,38 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     assert page.count("<svg") >= 5
     # Samples and traversals; heat maps are pictures within their figures.
     assert page.count('src="data:image/png;base64,') == 2 * len(ARMS)
+
+
+def test_the_first_page_is_of_the_first_pair_and_marked_as_unfinished(watched_job):
+    output, _, _, first = watched_job
+    assert "This page is unfinished" in first
+    assert "<title>Unfinished" in first
+    assert "2 of 4 runs are tested. Still to come: infogan, seed 0; glow, seed 0." in first
+    assert "beta-VAE, full-covariance posterior" in first
+    last = (output / "report.html").read_text()
+    assert "nfinished" not in last
+    assert "Still to come" not in last
+
+
+def test_the_last_page_is_that_of_the_programs_by_themselves(job, run_program, tmp_path):
+    output = job[0]
+    runs = f"--runs={','.join(str(output / 'runs' / f'{arm}-seed0') for arm in ARMS)}"
+    verdict = tmp_path / "verdict.csv"
+    assert run_program("verdict", runs, f"--output={verdict}").returncode == 0
+    assert verdict.read_bytes() == (output / "verdict.csv").read_bytes()
+    page = tmp_path / "report.html"
+    flags = (runs, f"--verdict={verdict}", "--profile=smoke", f"--output={page}")
+    assert run_program("report", *flags).returncode == 0
+    assert page.read_bytes() == (output / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize("arm", ["beta_vae-full_covariance", "infogan", "glow"])
+def test_a_page_can_do_with_a_single_arm(job, arm):
+    results = judging.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
+    table, contrasts = judging.judge(results, seed=0)
+    html = page.render(results, table, contrasts, "smoke", "a check", "all others")
+    assert "all others" in html
+    assert "was not made" in html
 
 
 def test_every_model_has_a_verdict_by_its_primary_metric(job):

@@ -21,8 +21,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data.files import InputError, exclusive
-from reproduce.pipeline import many_runs, sweep_files
+from data.files import TEMPORARY_SUFFIX, InputError, exclusive
+from reproduce.pipeline import grid, many_runs, sweep_files
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.training.run_directory import RunDirectory
 
@@ -106,27 +106,29 @@ def wait_for(condition, what: str):
     raise AssertionError(f"never: {what}")
 
 
-def programs_of(output: Path) -> list[tuple[int, int, str]]:
-    """Ids of the processes of a sweep's runs, ids of their parents, and their commands."""
-    listed = subprocess.run(
-        ["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
-    )
-    found = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
-    return [
-        (int(pid), int(parent), command)
-        for pid, parent, command in found
-        if "reproduce.pipeline.leashed" in command and str(output) in command
-    ]
+def programs_of(output: Path) -> list[tuple[int, Path]]:
+    """Ids of the processes of a sweep's runs, and the folders whose logs they write."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            log = (process / "fd" / "1").readlink()
+            if log.name == "log.txt" and log.is_relative_to(output):
+                found.append((int(process.name), log.parent))
+    return found
+
+
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("PPid:")[2].split()[0])
 
 
 def in_the_middle(output: Path) -> tuple[int, int] | None:
     """Ids of the process of a run that has a checkpoint but is not done, and of its parent."""
-    for pid, parent, command in programs_of(output):
-        for name in NAMES:
-            run = RunDirectory(output / name)
-            training = str(run.path) in command and ("stand_in" in command or ".train" in command)
-            if training and run.checkpoints() and not run.representation_file.exists():
-                return pid, parent
+    for pid, folder in programs_of(output):
+        run = RunDirectory(folder)
+        if run.checkpoints() and not run.representation_file.exists():
+            with contextlib.suppress(OSError):  # it may have ended
+                return pid, parent_of(pid)
     return None
 
 
@@ -223,8 +225,8 @@ def test_kills_of_a_worker_and_of_the_driver_change_nothing(
     flags = [f"--sweep={eight}", f"--output={tmp_path}", place]
     driver = start(*flags)
     program, parent = wait_for(lambda: in_the_middle(tmp_path), "a run to kill")
-    # Here the driver is the parent of a run's program; on a cluster a worker is.
-    assert (parent == driver.pid) == (where == "local")
+    # Here the driver's warm process is the parent of a run's program; on a cluster a worker is.
+    assert (parent_of(parent) == driver.pid) == (where == "local")
     os.kill(program if where == "local" else parent, signal.SIGKILL)
     wait_for(lambda: rows(tmp_path / "attempts.csv"), "a run's end")
     wait_for(
@@ -236,6 +238,8 @@ def test_kills_of_a_worker_and_of_the_driver_change_nothing(
     driver.kill()
     driver.communicate()
     wait_for(lambda: not programs_of(tmp_path), "the end of the dead driver's programs")
+    if where == "local":
+        wait_for(lambda: not Path(f"/proc/{parent}").exists(), "the end of their parent")
     statuses = [row["status"] for row in rows(tmp_path / "sweep.csv")]
     assert len(statuses) == 8
     assert set(statuses) > {"pending"} or set(statuses) == {"pending"}
@@ -332,6 +336,10 @@ def profile_of(tmp_path: Path, text: str):
     return sweep_files.load(path)
 
 
+def plan(profile, output: Path) -> list[grid.Run]:
+    return grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
+
+
 def test_lists_make_a_grid(tmp_path):
     profile = profile_of(
         tmp_path,
@@ -353,7 +361,7 @@ def test_lists_make_a_grid(tmp_path):
         [purity]
         """,
     )
-    runs = many_runs.plan(profile, tmp_path)
+    runs = plan(profile, tmp_path)
     assert len(runs) == 2 * (8 + 9)
     assert [run.seed for run in runs] == [5] * 17 + [3] * 17
     assert len({run.path for run in runs}) == len(runs)
@@ -374,7 +382,7 @@ def test_lists_make_a_grid(tmp_path):
 def test_twelve_seeds_an_arm_unless_said_otherwise(tmp_path):
     profile = profile_of(tmp_path, '[[arm]]\nmodel = "infogan"\n')
     assert profile.seeds == tuple(range(100, 112))
-    runs = many_runs.plan(PROFILES["paper"], tmp_path)
+    runs = plan(PROFILES["paper"], tmp_path)
     for dataset, arm in {(run.dataset, run.arm.name) for run in runs}:
         own = [r.seed for r in runs if (r.dataset, r.arm.name) == (dataset, arm)]
         assert len(set(own)) == len(own) == 12
@@ -384,7 +392,7 @@ def test_the_committed_sweeps_are_possible(tmp_path):
     files = sorted((ROOT / "paper" / "sweeps").glob("*.toml"))
     assert files
     for file in files:
-        assert many_runs.plan(sweep_files.load(file), tmp_path)
+        assert plan(sweep_files.load(file), tmp_path)
 
 
 ARM = '[[arm]]\nmodel = "beta_vae"\n'
@@ -429,9 +437,11 @@ def test_a_mistake_in_the_file_is_named(tmp_path, text, message):
 def test_runs_can_be_added_but_not_changed(tmp_path):
     def claim(text: str) -> None:
         profile = profile_of(tmp_path, text)
-        many_runs.claim(tmp_path, profile, many_runs.plan(profile, tmp_path))
+        many_runs.claim(tmp_path, profile, plan(profile, tmp_path))
 
+    (tmp_path / f".sweep.csv.a{TEMPORARY_SUFFIX}").touch()  # of a driver that was killed
     claim("seeds = 1\n" + ARM)
+    assert not list(tmp_path.glob(f".*{TEMPORARY_SUFFIX}"))
     claim("seeds = 2\n" + ARM + '[[arm]]\nmodel = "glow"\n[purity]\n')
     claim("seeds = [101]\n" + ARM)
     with pytest.raises(InputError, match=r"beta_vae-seed100 .*\(beta 16.0 there, 2.0 asked\)"):
