@@ -158,7 +158,7 @@ class BetaVAE:
         return Batch(images, posterior, latents, reconstruction, kl, step, seed)
 
     def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The terms of the objective, scalars in nats an image; arguments as `batch_of` has them."""
+        """The terms of the objective, scalars in nats an image; arguments as in `batch_of`."""
         return self._terms(self.batch_of(images, step, seed))
 
     def _terms(self, batch: Batch) -> dict[str, tf.Tensor]:

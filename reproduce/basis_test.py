@@ -66,7 +66,7 @@ def main() -> None:
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.pipeline import progress
+    from reproduce.training import progress
 
     if _REPORT.value:
         from reproduce.reporting import judging, page

@@ -31,7 +31,7 @@ def main() -> None:
     registry.check_metrics(_METRICS.value)
     from data.files import write_text
     from reproduce.basis import operating_characteristics
-    from reproduce.pipeline import progress
+    from reproduce.training import progress
 
     designs = operating_characteristics.calibration_designs(
         _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value

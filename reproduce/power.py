@@ -43,7 +43,7 @@ def main() -> None:
 
     from data.files import write_text
     from reproduce.basis import operating_characteristics
-    from reproduce.pipeline import progress
+    from reproduce.training import progress
 
     design = operating_characteristics.Design(
         tuple(_METRICS.value),

@@ -163,8 +163,7 @@ def main() -> None:
 
     from data.files import save_npz, write_text
     from reproduce.basis import representation
-    from reproduce.pipeline import progress
-    from reproduce.training import trained_model
+    from reproduce.training import progress, trained_model
     from reproduce.traversal import (
         energy_matching,
         predicted_factors,

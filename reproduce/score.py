@@ -64,7 +64,7 @@ def main() -> None:
     from reproduce.basis import representation
     from reproduce.basis.agreement import agreement
     from reproduce.metrics import basis_scorer
-    from reproduce.pipeline import progress
+    from reproduce.training import progress
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]

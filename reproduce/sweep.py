@@ -20,7 +20,7 @@ from absl import flags
 
 from data.files import InputError, exclusive
 from reproduce import program
-from reproduce.pipeline import executors, grid, jobs, many_runs, sweep_files
+from reproduce.pipeline import executors, grid, jobs, sweep_files, sweep_results
 from reproduce.pipeline.profiles import PROFILES, Profile
 
 _SWEEP = flags.DEFINE_string("sweep", None, "A sweep file, in TOML.")
@@ -68,11 +68,11 @@ def main() -> None:
     runs = grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
     try:
         with exclusive(output / ".lock", wait=False):
-            many_runs.claim(output, profile, runs)
+            sweep_results.claim(output, profile, runs)
             with _executor() as executor:
                 # Only now, since Ray sets a handler of its own: so that programs are ended, too.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                failures = _execute(runs, executor, many_runs.Table(output, runs))
+                failures = _execute(runs, executor, sweep_results.Table(output, runs))
                 for dataset in profile.arms:
                     done = [run for run in runs if run.dataset == dataset and run.is_done()]
                     if done:
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _execute(
-    runs: Sequence[grid.Run], executor: jobs.Executor, table: many_runs.Table
+    runs: Sequence[grid.Run], executor: jobs.Executor, table: sweep_results.Table
 ) -> dict[Path, jobs.Failure]:
     """Does whatever is not done yet; returns what failed at last, by run directory."""
     ended = jobs.run_chains(

@@ -25,7 +25,8 @@ from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
-from reproduce.pipeline import jobs, progress
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 TOP_SHARE, MIN_IOU = 0.005, 0.04
 CLASSIFIER, LATENTS = "classifier", "beta_vae"

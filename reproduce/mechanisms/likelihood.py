@@ -33,7 +33,8 @@ import scipy.special
 from data import random_streams
 from reproduce.basis import bases
 from reproduce.mechanisms import results, rolinek_table
-from reproduce.pipeline import jobs, progress
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 STANDARD_ERRORS = 3.0  # within which two estimates are the same
 LogLikelihood = Callable[[np.ndarray], np.ndarray]

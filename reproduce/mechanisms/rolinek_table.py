@@ -29,7 +29,8 @@ from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
 from reproduce.metrics import distance_to_orthogonality as orthogonality
 from reproduce.metrics import information, mig
-from reproduce.pipeline import jobs, progress
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 from reproduce.training.run_directory import RunDirectory
 
 DTO, MIG = "distance_to_orthogonality", "mig"

@@ -24,7 +24,8 @@ import pandas as pd
 
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
-from reproduce.pipeline import jobs, progress
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
 FACTORS, PCA = "angle_to_factors", "angle_to_pca"

@@ -24,7 +24,8 @@ import pandas as pd
 from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
-from reproduce.pipeline import jobs, progress
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 MEASURES = ("mean_coherence", "largest_coherence")
 

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from data.files import exclusive
-from reproduce.pipeline import leashed, progress, warm
+from reproduce.pipeline import leashed, warm
 from reproduce.pipeline.forecast import Forecast
 from reproduce.program import RunError
+from reproduce.training import progress
 from reproduce.training.run_directory import RunDirectory
 
 _POLL_SECONDS = 0.5

@@ -39,9 +39,9 @@ def main() -> None:
         raise InputError(f"--items={_ITEMS.value}; expected a multiple of --trials={_TRIALS.value}")
 
     from data.files import write_text
-    from reproduce.pipeline import progress
     from reproduce.study import error_rates
     from reproduce.study.simulated_raters import Truth
+    from reproduce.training import progress
 
     shape = (_RATERS.value, _TRIALS.value, _ITEMS.value)
     total = len(shares) * _STUDIES.value

@@ -19,7 +19,6 @@ from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
 from models.strata import Stratum
-from reproduce.pipeline import progress
 from reproduce.study import (
     catch_trials,
     design,
@@ -32,7 +31,7 @@ from reproduce.study import (
 )
 from reproduce.study.recipe import Plan
 from reproduce.study.simulated_raters import Truth
-from reproduce.training import trained_model
+from reproduce.training import progress, trained_model
 from reproduce.training.run_directory import RunDirectory
 from reproduce.traversal import energy_matching
 from reproduce.traversal.energy_matching import Decode

@@ -21,8 +21,8 @@ from data.files import InputError, write_text
 from data.tensors import gatherer, stays_in_its_file
 from models import hardware
 from models.factor_predictor import held_out
-from reproduce.pipeline import progress
 from reproduce.program import RunError
+from reproduce.training import progress
 from reproduce.training.run_directory import RunConfig, RunDirectory
 
 STEPS_PER_CALL = 20  # enough to hide Python's overhead; the result does not depend on it

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from reproduce.pipeline import grid, jobs, progress
+from reproduce.pipeline import grid, jobs
 from reproduce.pipeline.forecast import Forecast
 from reproduce.pipeline.profiles import PROFILES
+from reproduce.training import progress
 from reproduce.training.run_directory import RunDirectory
 
 _MOMENTS = itertools.count()

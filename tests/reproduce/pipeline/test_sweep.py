@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive
-from reproduce.pipeline import grid, many_runs, sweep_files
+from reproduce.pipeline import grid, sweep_files, sweep_results
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.training.run_directory import RunDirectory
 
@@ -437,7 +437,7 @@ def test_a_mistake_in_the_file_is_named(tmp_path, text, message):
 def test_runs_can_be_added_but_not_changed(tmp_path):
     def claim(text: str) -> None:
         profile = profile_of(tmp_path, text)
-        many_runs.claim(tmp_path, profile, plan(profile, tmp_path))
+        sweep_results.claim(tmp_path, profile, plan(profile, tmp_path))
 
     (tmp_path / f".sweep.csv.a{TEMPORARY_SUFFIX}").touch()  # of a driver that was killed
     claim("seeds = 1\n" + ARM)
