@@ -22,7 +22,7 @@ from reproduce.metrics.correlation import (
 )
 from reproduce.metrics.factor_vae_score import factor_vae_score
 from reproduce.metrics.information import discretise, entropies, mutual_information
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.mig import mig
 from reproduce.metrics.mig_sup import mig_sup
 from reproduce.metrics.modularity import modularity
@@ -73,7 +73,7 @@ def main() -> None:
     draws = bases.haar(1_000, LATENTS, rng)
     print(f"{describe()}; {POINTS} points, {LATENTS} latents, 5 factors; bases/s")
     for metric, ways in one_at_a_time(factors).items():
-        scorer = BasisScorer(Points(latents, factors), [metric], seed=0)
+        scorer = BasisScorer(LabelledLatents(latents, factors), [metric], seed=0)
         few = scorer.closed_forms(draws[:3])[metric]  # compiles
         rates: dict[str, list[float]] = {}
         for _ in range(ROUNDS):

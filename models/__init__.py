@@ -11,7 +11,7 @@ Every generative model is an object with the same few members, which are all tha
   log of their posterior variances [batch, d] or None.
 - `start(images, seed)`: decoder inputs float32 [batch, D] that stand for real images.
 - `decode(inputs)`: images float32 [batch, height, width, channels] in [0, 1].
-- `strata`: the parts of the decoder's input whose basis can be turned, the primary one first.
+- `latent_blocks`: the parts of the decoder's input whose basis can be rotated, the primary first.
 - `sample(num_images, seed, temperature)`: images drawn from the model.
 
 `models.factor_predictor`, which reads factors from images, has the first four alone; its

@@ -12,9 +12,9 @@ import tensorflow_probability as tfp
 
 from models import networks, objectives, optimizers
 from models.architectures import NETWORKS
+from models.latent_blocks import LatentBlock, coordinates
 from models.objectives.base import Batch
 from models.settings import BetaVAESettings
-from models.strata import Stratum, coordinates
 
 tfd = tfp.distributions
 
@@ -108,7 +108,7 @@ class BetaVAE:
         return named | {f"objective/{k}": v for k, v in self.objective.variables().items()}
 
     @property
-    def strata(self) -> tuple[Stratum, ...]:
+    def latent_blocks(self) -> tuple[LatentBlock, ...]:
         """All latents, raw."""
         d = self.settings.num_latents
         return (coordinates("latents", np.arange(d), d, "all latents"),)

@@ -1,4 +1,4 @@
-r"""Measures how often the test finds aligned axes that were turned part of the way.
+r"""Measures how often the test finds aligned axes that were rotated part of the way.
 
 Example:
     python -m reproduce.power --output=paper/results/power.csv --workers=2

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from data.dataset import Dataset
-    from models.strata import Stratum
+    from models.latent_blocks import LatentBlock
     from reproduce.basis.representation import Representation
     from reproduce.traversal.predicted_factors import Factors
 
@@ -110,11 +110,11 @@ def _checked(decode: Callable[[Any], Any], shape: tuple[int, ...]) -> Callable[[
     return decode_and_check
 
 
-def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]]:
+def _blocks_of_latents(encoded: Representation) -> list[tuple[str, str, LatentBlock]]:
     """All latents as they are (N2), and the active ones, standardised (N1)."""
     import numpy as np
 
-    from models.strata import Stratum, coordinates
+    from models.latent_blocks import LatentBlock, coordinates
     from reproduce.traversal.purity_assessment import METRIC
 
     d = encoded.latents.shape[1]
@@ -123,16 +123,18 @@ def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]
     if len(active) >= 2:
         axes = np.zeros((len(active), d))
         axes[np.arange(len(active)), active] = encoded.latents[:, active].std(axis=0)
-        stratum = Stratum("active", len(active), lambda u: u @ axes, "active latents, standardised")
-        found.append(("haar_active", METRIC, stratum))
+        block = LatentBlock(
+            "active", len(active), lambda u: u @ axes, "active latents, standardised"
+        )
+        found.append(("haar_active", METRIC, block))
     return found
 
 
-def _strata_of_model(model: Any) -> list[tuple[str, str, Stratum]]:
-    """A model's strata, whose coordinates are standardised by their prior."""
+def _blocks_of_model(model: Any) -> list[tuple[str, str, LatentBlock]]:
+    """A model's latent blocks, whose coordinates are standardised by their prior."""
     from reproduce.traversal.purity_assessment import METRIC
 
-    first, *others = model.strata
+    first, *others = model.latent_blocks
     return [("haar", METRIC, first), *(("haar", f"{METRIC}_{s.name}", s) for s in others)]
 
 
@@ -170,7 +172,7 @@ def main() -> None:
         predictors,
         purity_assessment,
     )
-    from reproduce.traversal.purity import Scene
+    from reproduce.traversal.purity import TraversalSetup
 
     dataset = trained_model.load_dataset(predictor_run)
     predictor, predict, layout = predictors.load(predictor_run, dataset)
@@ -181,27 +183,27 @@ def main() -> None:
         inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
         if run.representation_file.exists() and MODELS[config.recipe.model].has_posterior:
-            strata = _strata_of_latents(representation.load(run.representation_file))
+            blocks = _blocks_of_latents(representation.load(run.representation_file))
         else:
-            strata = _strata_of_model(model)
+            blocks = _blocks_of_model(model)
     else:
         assert decode is not None
         decode = _checked(decode, dataset.image_shape)
         encoded = representation.load(_REPRESENTATION.value)
         inputs, factors = encoded.latents[:_SAMPLE], encoded.factors[:_SAMPLE]
-        strata = _strata_of_latents(encoded)
+        blocks = _blocks_of_latents(encoded)
         _check_factors(encoded, dataset)
     energy = _ENERGY.value or energy_matching.default_energy(dataset.images(rows))
-    scene = Scene(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
+    setup = TraversalSetup(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
     plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
-    total = len(strata) * (1 + plan.num_bases)
+    total = len(blocks) * (1 + plan.num_bases)
     with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
-        found = purity_assessment.assess(scene, strata, plan, bar.update)
+        found = purity_assessment.assess(setup, blocks, plan, bar.update)
     labelled = purity_assessment.compare_labelled_directions(
-        scene,
+        setup,
         inputs,
         factors,
-        strata[0][2],
+        blocks[0][2],
         _NUM_DIRECTIONS.value,
         random_streams.generator(_SEED.value, random_streams.LABELLED_DIRECTIONS),
     )

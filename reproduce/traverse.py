@@ -139,11 +139,11 @@ def _directions(
     from reproduce.basis import bases
     from reproduce.traversal import energy_matching
 
-    stratum = model.strata[0]
-    directions = {"learned": stratum.embed(np.eye(stratum.size))}
+    block = model.latent_blocks[0]
+    directions = {"learned": block.embed(np.eye(block.size))}
     if not row_of(model.settings).has_posterior:
-        for index, basis in enumerate(bases.haar(num_random, stratum.size, rng)):
-            directions[f"random_{index}"] = stratum.embed(basis.T)
+        for index, basis in enumerate(bases.haar(num_random, block.size, rng)):
+            directions[f"random_{index}"] = block.embed(basis.T)
         return directions
     active = encoded.active()
     if len(active) < 2:

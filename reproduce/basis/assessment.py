@@ -14,7 +14,7 @@ from reproduce.basis.bases import FAMILIES, Family
 from reproduce.basis.representation import Representation
 from reproduce.metrics import registry
 from reproduce.metrics.basis_scorer import BasisScorer, Scores
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.mig_sup import axis_gaps
 from reproduce.metrics.registry import METRICS, NUM_GROUPS, is_invariant, sign_of
 
@@ -79,9 +79,9 @@ class Plan:
         total = 0
         for name in self.families:
             family = FAMILIES[name]
-            if family.role == "ceiling":
+            if family.role == "supervised_rotation":
                 continue
-            points = len(bases.GEODESIC_TIMES) if family.role == "dose_response" else 1
+            points = len(bases.GEODESIC_TIMES) if family.role == "interpolation" else 1
             total += 1 + fits + points * self._count(family)
             total += min(self._count(family), self.num_fits) if fits and family.draw else 0
         return total
@@ -98,9 +98,9 @@ class Assessment:
 
     Attributes:
         table: The columns `COLUMNS`, a row for each family and metric. `observed` is the learned
-            basis' value; in a reference's or ceiling's row, that of the basis found. Only null
-            families have `z`, `p_value` and what follows from them, for which metrics where lower
-            is better are negated; a dose-response has a row for each t.
+            basis' value; in a row of a reference or supervised rotation, that of the basis found.
+            Only null families have `z`, `p_value` and what follows from them, for which metrics
+            where lower is better are negated; an interpolation curve has a row for each t.
         nulls: The draws' values by "family/metric": float64 [bases], or [times, bases].
         cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that.
     """
@@ -130,15 +130,15 @@ def assess(
         family = FAMILIES[name]
         rng = np.random.default_rng([plan.seed, zlib.crc32(name.encode())])
         points = family.points(representation)
-        if family.role == "ceiling":
-            rows += _ceiling(name, points, plan, rng)
+        if family.role == "supervised_rotation":
+            rows += _supervised_rotation(name, points, plan, rng)
             continue
         learned = family.learned(representation) if family.learned else None
         test = _FamilyTest(name, points, learned, plan, progress)
         if family.fit is not None:
             rows += test.reference(family.fit(points.latents, plan.seed))
-        elif family.role == "dose_response":
-            rows += test.dose_response(_draw(family, plan, points, rng), nulls)
+        elif family.role == "interpolation":
+            rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
             rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
         if name == "haar_active" and "mig" in plan.metrics:
@@ -157,7 +157,7 @@ def control_drifts(table: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[st
 
 
 def _draw(
-    family: Family, plan: Plan, points: Points, rng: np.random.Generator
+    family: Family, plan: Plan, points: LabelledLatents, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
     """The family's draws in batches, so that memory stays bounded."""
     assert family.draw is not None
@@ -172,7 +172,7 @@ class _FamilyTest:
     def __init__(
         self,
         name: str,
-        points: Points,
+        points: LabelledLatents,
         learned: np.ndarray | None,
         plan: Plan,
         progress: Progress,
@@ -239,7 +239,7 @@ class _FamilyTest:
         _add_max_t([row for row in rows if "p_value" in row], nulls)
         return rows
 
-    def dose_response(
+    def interpolation_curves(
         self, batches: Iterator[np.ndarray], nulls: dict[str, np.ndarray]
     ) -> list[dict[str, object]]:
         """Rows of the points on the way to each draw, t after t."""
@@ -271,8 +271,8 @@ class _FamilyTest:
         return cherry_picking.curve(gaps(self._learned)[0], np.concatenate(random), rng)
 
 
-def _ceiling(
-    name: str, points: Points, plan: Plan, rng: np.random.Generator
+def _supervised_rotation(
+    name: str, points: LabelledLatents, plan: Plan, rng: np.random.Generator
 ) -> list[dict[str, object]]:
     """Rows of the supervised rotation: found on one half of the points, scored on the other.
 

@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 
 from reproduce.basis.representation import Representation
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.registry import check_names
 
 GEODESIC_TIMES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 MAX_CONDITION = 10.0  # of general linear maps
 
-Role = Literal["null", "control", "reference", "ceiling", "dose_response"]
+Role = Literal["null", "control", "reference", "supervised_rotation", "interpolation"]
 Draw = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
@@ -123,7 +123,7 @@ def fast_ica(latents: np.ndarray, seed: int) -> np.ndarray:
         return model.fit(latents).components_.T
 
 
-def standardise(points: Points) -> Points:
+def standardise(points: LabelledLatents) -> LabelledLatents:
     """Each latent with mean 0 and standard deviation 1 over the training split."""
     mean, sd = points.latents.mean(axis=0), points.latents.std(axis=0)
     return points.mapped(lambda latents: (latents - mean) / sd)
@@ -139,7 +139,7 @@ def _covariance_power(latents: np.ndarray, power: float) -> np.ndarray:
     return (axes * variances**power) @ axes.T
 
 
-def whiten(points: Points) -> Points:
+def whiten(points: LabelledLatents) -> LabelledLatents:
     """Latents with mean 0 and covariance 1 over the training split, by the symmetric root (ZCA).
 
     Of all whitened latents these are the closest to the latents themselves.
@@ -154,9 +154,9 @@ class Family:
 
     Attributes:
         role: `null`: gives a p-value; `control`: must change nothing; `reference`: one basis
-            found by another method; `ceiling`: the best rotation that labels can find;
-            `dose_response`: paths from the learned basis to Haar draws.
-        points: What is turned.
+            found by another method; `supervised_rotation`: the best rotation that labels can find;
+            `interpolation`: paths from the learned basis to Haar draws.
+        points: What is rotated.
         summary: In a few words.
         draw: (number, dimension, generator) to bases [number, m, m], where bases are drawn.
         learned: The learned basis as a basis of `points`; by default the identity.
@@ -165,7 +165,7 @@ class Family:
     """
 
     role: Role
-    points: Callable[[Representation], Points]
+    points: Callable[[Representation], LabelledLatents]
     summary: str
     draw: Draw | None = None
     learned: Callable[[Representation], np.ndarray] | None = None
@@ -183,11 +183,11 @@ class Family:
 # `reproduce.calibration` measures it. Together with haar, as verdicts ask, p is never too small.
 
 
-def _standardised(representation: Representation) -> Points:
+def _standardised(representation: Representation) -> LabelledLatents:
     return standardise(representation.active_points())
 
 
-def _whitened(representation: Representation) -> Points:
+def _whitened(representation: Representation) -> LabelledLatents:
     return whiten(representation.active_points())
 
 
@@ -243,14 +243,14 @@ FAMILIES = {
         fit=fast_ica,
     ),
     "supervised": Family(
-        "ceiling",
+        "supervised_rotation",
         _standardised,
         "the rotation that labels of one half of the points find best, on the other half (N5)",
         draw=haar,
         max_bases=499,
     ),
     "geodesic": Family(
-        "dose_response",
+        "interpolation",
         _standardised,
         "Q^t from the learned basis to Haar draws, active latents standardised (N6)",
         draw=haar,

@@ -20,7 +20,7 @@ import scipy.stats
 from reproduce.basis import assessment, bases, significance
 from reproduce.basis.assessment import Progress
 from reproduce.basis.representation import Representation
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.registry import METRICS
 
 LEVELS = (0.01, 0.05, 0.1, 0.5)
@@ -63,19 +63,19 @@ class Null:
 
     name: str
     families: tuple[str, ...]
-    learned: Callable[[Points, np.random.Generator], np.ndarray]
+    learned: Callable[[LabelledLatents, np.random.Generator], np.ndarray]
 
 
-def _rotated(points: Points, rng: np.random.Generator) -> np.ndarray:
+def _rotated(points: LabelledLatents, rng: np.random.Generator) -> np.ndarray:
     return points.latents @ bases.haar(1, points.latents.shape[1], rng)[0]
 
 
-def _rotated_unequal(points: Points, rng: np.random.Generator) -> np.ndarray:
+def _rotated_unequal(points: LabelledLatents, rng: np.random.Generator) -> np.ndarray:
     scales = np.geomspace(1, 0.3, points.latents.shape[1])
     return _rotated(points.mapped(lambda latents: latents * scales), rng)
 
 
-def _mapped_linearly(points: Points, rng: np.random.Generator) -> np.ndarray:
+def _mapped_linearly(points: LabelledLatents, rng: np.random.Generator) -> np.ndarray:
     return bases.whiten(points).latents @ bases.general_linear(1, points.latents.shape[1], rng)[0]
 
 
@@ -113,7 +113,7 @@ class Design:
     noise: float = 0.3
 
 
-def planted(design: Design, rng: np.random.Generator) -> Points:
+def planted(design: Design, rng: np.random.Generator) -> LabelledLatents:
     """Aligned points: latent j is factor j with variance 1, or nothing, plus noise."""
     n, k = design.num_points, design.num_factors
     factors = rng.integers(design.num_classes, size=(n, k))
@@ -122,7 +122,7 @@ def planted(design: Design, rng: np.random.Generator) -> Points:
     signal[:, :k] = (factors - classes.mean()) / classes.std()
     # What carries no factor has the same variance, or a rotation would not be of a round cloud.
     signal[:, k:] = rng.standard_normal((n, design.num_latents - k))
-    return Points(signal + design.noise * rng.standard_normal(signal.shape), factors)
+    return LabelledLatents(signal + design.noise * rng.standard_normal(signal.shape), factors)
 
 
 def calibration_designs(
@@ -204,7 +204,7 @@ def power_curve(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """How often the test tells aligned latents, turned part of the way, from random bases.
+    """How often the test tells aligned latents, rotated part of the way, from random bases.
 
     The latents are aligned @ Q^t, with fresh points and a fresh Haar draw Q for each repetition:
     at t = 1 the basis is one more draw, at t = 0 each axis is a factor.
@@ -262,7 +262,7 @@ def _each(
 def _one_null(design: Design, null: Null, seed: list[int]) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     points = planted(design, rng)
-    tested = Points(null.learned(points, rng), points.factors)
+    tested = LabelledLatents(null.learned(points, rng), points.factors)
     return [{"null": null.name, **row} for row in _p_values(tested, design, null.families, rng)]
 
 
@@ -275,7 +275,7 @@ def _one_effect(design: Design, time: float, seed: list[int]) -> list[dict[str, 
 
 
 def _p_values(
-    points: Points, design: Design, families: tuple[str, ...], rng: np.random.Generator
+    points: LabelledLatents, design: Design, families: tuple[str, ...], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """P-values and shares of ties, by family, metric and number of draws."""
     names = tuple(f"factor {j}" for j in range(design.num_factors))

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.arrays import check_factors
 from data.files import InputError, load_npz, save_npz
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 
 ACTIVE_KL = 0.1  # nats
 ACTIVE_VARIANCE = 0.01
@@ -37,11 +37,11 @@ class Representation:
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
 
-    def points(self) -> Points:
+    def points(self) -> LabelledLatents:
         """The latents as they are, with their factors."""
-        return Points(self.latents, self.factors, self.latents_test, self.factors_test)
+        return LabelledLatents(self.latents, self.factors, self.latents_test, self.factors_test)
 
-    def active_points(self) -> Points:
+    def active_points(self) -> LabelledLatents:
         """The active latents as they are, with their factors.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The supervised ceiling: the rotation whose axes score highest, found with labels."""
+"""The supervised rotation: the rotation whose axes score highest, found with labels."""
 
 from __future__ import annotations
 
@@ -87,6 +87,6 @@ def _climb(objective: Objective, start: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _turn(first: np.ndarray, second: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Two axes [d], turned in their plane by each angle: [angles, d, 2]."""
+    """Two axes [d], rotated in their plane by each angle: [angles, d, 2]."""
     cos, sin = np.cos(angles)[:, None], np.sin(angles)[:, None]
     return np.stack([cos * first + sin * second, cos * second - sin * first], axis=-1)

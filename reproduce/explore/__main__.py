@@ -42,13 +42,13 @@ def main() -> None:
     program.start_tensorflow()
     import numpy as np
 
-    from reproduce.explore import server, stage
+    from reproduce.explore import loaded_run, server
 
-    def load(run: RunDirectory) -> stage.Stage:
-        return stage.load(run, [predictor] if predictor else stage.find_predictors(run))
+    def load(run: RunDirectory) -> loaded_run.LoadedRun:
+        return loaded_run.load(run, [predictor] if predictor else loaded_run.find_predictors(run))
 
     explorer = server.Explorer(runs, load, np.random.default_rng())
-    explorer.stage(0)  # a run that cannot be loaded ends the program, not the page
+    explorer.loaded_run(0)  # a run that cannot be loaded ends the program, not the page
     host = listening.getsockname()[0]
     hosts: tuple[str, ...] = server.LOOPBACK
     if not ipaddress.ip_address(host).is_loopback:

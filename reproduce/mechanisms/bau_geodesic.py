@@ -79,7 +79,7 @@ def unique_detectors(activations: np.ndarray, factors: np.ndarray) -> int:
     return len(np.unique(best[iou.max(axis=1) > MIN_IOU]))
 
 
-def dose_response(
+def interpolation_curves(
     activations: np.ndarray,
     factors: np.ndarray,
     times: tuple[float, ...],
@@ -125,7 +125,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
             activations, factors = encoded.latents, encoded.factors
         widths[model] = activations.shape[1]
         rng = random_streams.generator(seed, random_streams.UNIT_ROTATIONS)
-        found[model][seed] = dose_response(
+        found[model][seed] = interpolation_curves(
             activations, factors, settings.times, settings.num_bases, rng
         )
     for model, by_seed in found.items():

@@ -1,10 +1,10 @@
 """Locatello et al. 2019 (1811.12359), theorem 1, as numbers: the likelihood is blind to rotations.
 
-A trained VAE's latents are turned, z' = R z, and its decoder with them, p'(x | z') = p(x | R^T z'):
+A trained VAE's latents are rotated, z' = R z, and its decoder too, p'(x | z') = p(x | R^T z'):
 the prior N(0, I) and so p(x) are the same. For held data, with q(z | x) = N(m, S) of the encoder:
 
 - `iwae`: the importance-weighted estimate of log p(x) (Burda et al. 2016, eq. 8) must not change.
-  The turned model is given fresh noise and the turned posterior N(R m, R S R^T), so the numbers are
+  The rotated model is given fresh noise and the rotated posterior N(R m, R S R^T): the numbers are
   not equal by construction; they are compared within three standard errors over images.
 - `elbo`: with that full covariance it must not change, either. A VAE with a diagonal posterior
   cannot have it. Its best diagonal N(R m, D) in the sense of the ELBO, min over D of
@@ -115,7 +115,7 @@ def turned_estimates(
     num_samples: int,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """What the turned model gives for each image, by measure: float64 [n] each."""
+    """What the rotated model gives for each image, by measure: float64 [n] each."""
     turned = mean @ rotation.T, rotation @ covariance @ rotation.T
     diagonal, gap = best_diagonal(turned[1])
 
@@ -144,7 +144,7 @@ def chains(settings: Settings, output: Path) -> list[jobs.Chain]:
 
 
 def measure(settings: Settings, output: Path) -> pd.DataFrame:
-    """Evaluates every seed's model as it is and turned."""
+    """Evaluates every seed's model as it is and rotated."""
     training = settings.table.trainings()[settings.arm]
     learned: dict[int, dict[str, np.ndarray]] = {}
     turned: dict[int, dict[str, np.ndarray]] = {}

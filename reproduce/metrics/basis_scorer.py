@@ -10,7 +10,7 @@ import numpy as np
 
 from reproduce.metrics.factor_vae_score import group_covariances
 from reproduce.metrics.information import InformationEngine, entropies
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.modularity import thread_pools
 from reproduce.metrics.registry import (
     METRICS,
@@ -41,7 +41,7 @@ class BasisScorer:
 
     def __init__(
         self,
-        points: Points,
+        points: LabelledLatents,
         metrics: Sequence[str],
         seed: int,
         device: str = "cpu",
@@ -130,7 +130,7 @@ class BasisScorer:
             yield from pool.map(_fit, jobs)
 
 
-def _fit(job: tuple[Points, list[str], FitSettings, np.ndarray]) -> dict[str, float]:
+def _fit(job: tuple[LabelledLatents, list[str], FitSettings, np.ndarray]) -> dict[str, float]:
     points, names, settings, basis = job
     scores: dict[str, float] = {}
     rotated = points.mapped(lambda latents: latents @ basis)
@@ -141,7 +141,9 @@ def _fit(job: tuple[Points, list[str], FitSettings, np.ndarray]) -> dict[str, fl
     return scores
 
 
-def score(points: Points, metrics: Sequence[str], seed: int, workers: int = 1) -> dict[str, float]:
+def score(
+    points: LabelledLatents, metrics: Sequence[str], seed: int, workers: int = 1
+) -> dict[str, float]:
     """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
     scorer = BasisScorer(points, metrics, seed)
     identity = np.eye(points.latents.shape[1])[None]

@@ -13,7 +13,7 @@ TEST_SHARE = 1 / 3  # of the rows, where a metric wants a test split and there i
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Points:
+class LabelledLatents:
     """Latents with their factors, and a test split of their own if there is one.
 
     Attributes:
@@ -41,11 +41,11 @@ class Points:
         test, train = order[:num_test], order[num_test:]
         return self.latents[train], self.factors[train], self.latents[test], self.factors[test]
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Points:
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> LabelledLatents:
         """The same points with a function applied to the latents of both splits."""
         test = None if self.latents_test is None else function(self.latents_test)
-        return Points(function(self.latents), self.factors, test, self.factors_test)
+        return LabelledLatents(function(self.latents), self.factors, test, self.factors_test)
 
-    def rows(self, chosen: np.ndarray) -> Points:
+    def rows(self, chosen: np.ndarray) -> LabelledLatents:
         """Some rows of the training split, without the test split."""
-        return Points(self.latents[chosen], self.factors[chosen])
+        return LabelledLatents(self.latents[chosen], self.factors[chosen])

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from data.files import InputError
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 
 NUM_GROUPS = 10_000  # disentanglement_lib's
 
@@ -168,33 +168,33 @@ def _factor_vae(known: Groups) -> np.ndarray:
     )
 
 
-def _beta_vae(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _beta_vae(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.beta_vae_score import beta_vae_score
 
     groups = settings.groups()
     return (beta_vae_score(points.latents, points.factors, seed=settings.seed, **groups),)
 
 
-def _irs(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _irs(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.irs import irs
 
     del settings
     return (irs(points.latents, points.factors),)
 
 
-def _sap(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _sap(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.sap import sap
 
     return (sap(*points.split(settings.seed)),)
 
 
-def _explicitness(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _explicitness(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.modularity import explicitness
 
     return (explicitness(*points.split(settings.seed))[1],)  # the test figure
 
 
-def _dci(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _dci(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.dci import dci
 
     split = points.split(settings.seed)
@@ -202,7 +202,7 @@ def _dci(points: Points, settings: FitSettings) -> tuple[float, ...]:
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_linear(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _dci_linear(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.dci import dci_linear
 
     split = points.split(settings.seed)
@@ -210,7 +210,7 @@ def _dci_linear(points: Points, settings: FitSettings) -> tuple[float, ...]:
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _dci_es(points: Points, settings: FitSettings) -> tuple[float, ...]:
+def _dci_es(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.dci_es import dci_es
 
     found = dci_es(*points.split(settings.seed), seed=settings.seed)

@@ -51,7 +51,7 @@ def _fitted(arm: Arm, dataset: Dataset) -> Arm:
     """An arm for a data set's factors and sizes."""
     changes = dict(arm.changes)
     if arm.model == "infogan":
-        changes["num_codes"] = str(max(2, len(dataset.factor_names)))  # one could not be turned
+        changes["num_codes"] = str(max(2, len(dataset.factor_names)))  # one could not be rotated
     wanted = recipes.override(recipes.find(arm.model, arm.recipe), changes).image_size
     if wanted:
         changes["image_size"] = str(_height(dataset, wanted))

@@ -82,7 +82,7 @@ def _arms(results: Sequence[SeedResult]) -> dict[str, list[SeedResult]]:
 def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> Figure:
     """A panel for each arm (row) and seed (column): random bases, and the learned basis.
 
-    A decoder's strata are tested against some families alone; other arms are left out.
+    A decoder's latent blocks are tested against some families alone; other arms are left out.
     """
     if metric.startswith(judging.PURITY):
         results = [result for result in results if result.is_tested(family, metric)]
@@ -140,7 +140,7 @@ def _null_panel(
     axis.set_yticks([])
 
 
-def dose_response(results: Sequence[SeedResult], metric: str) -> Figure | None:
+def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure | None:
     """Mean metric along geodesics from the learned basis to random ones, a line for each seed.
 
     None where no seed has geodesics.

@@ -228,9 +228,9 @@ def headline(verdict: Mapping[str, Any]) -> str:
 def title(metric: str) -> str:
     """A metric as the report writes it: mig is MIG, factor_vae is factor VAE."""
     if metric.startswith(PURITY):
-        stratum = metric.removeprefix(PURITY).removesuffix("_linear").strip("_")
+        block = metric.removeprefix(PURITY).removesuffix("_linear").strip("_")
         limit = ", limit of small steps" if metric.endswith("_linear") else ""
-        return "traversal purity" + (f" of {stratum}" if stratum else "") + limit
+        return "traversal purity" + (f" of {block}" if block else "") + limit
     acronyms = {"mig", "sap", "irs", "dci", "vae"}
     return " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
 
@@ -262,8 +262,8 @@ def judge(
 
     Returns:
         The verdicts, a row for each arm, data set and metric, and the contrasts. An arm is
-        `special` if its mean over seeds has p <= alpha against both nulls; a decoder's strata,
-        whose coordinates are standardised by their prior, have the one null alone.
+        `special` if its mean over seeds has p <= alpha against both nulls; a decoder's latent
+        blocks, whose coordinates are standardised by their prior, have the one null alone.
 
     Raises:
         InputError: If an arm has the same seed twice, or there is no such control.
@@ -290,7 +290,7 @@ def judge(
             continue
         others = groups[other, dataset]
         if min(len(seeds), len(others)) < 2:
-            continue  # nothing can be dealt anew
+            continue  # nothing can be permuted
         for metric in metrics_of([*seeds, *others]):
             contrasts.append(_contrast(arm, other, dataset, seeds, others, metric, seed))
     verdict_frame, contrast_frame = (

@@ -56,7 +56,7 @@ def render(
     ):
         if not shown:
             continue
-        dose = figures.dose_response(shown, metric)
+        dose = figures.interpolation_curves(shown, metric)
         sections.append(
             {
                 "name": judging.title(metric),

@@ -18,7 +18,7 @@ import pandas as pd
 from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
-from models.strata import Stratum
+from models.latent_blocks import LatentBlock
 from reproduce.study import (
     catch_trials,
     design,
@@ -122,7 +122,7 @@ def _starts(
 def _first_live(
     draws: Iterator[tuple[int, np.ndarray]],
     decode: Decode,
-    stratum: Stratum,
+    block: LatentBlock,
     rule: str,
     energy: float,
     rng: np.random.Generator,
@@ -130,7 +130,7 @@ def _first_live(
     """The first starting image from which both bases have a live axis, and their strips."""
     for image, start in itertools.islice(draws, _MAX_STARTS):
         found = [
-            pairs.draw_strip(decode, start, stratum, basis, rule, energy, rng)
+            pairs.draw_strip(decode, start, block, basis, rule, energy, rng)
             for basis in ("learned", "random")
         ]
         both = [strip for strip in found if strip is not None]
@@ -152,13 +152,13 @@ def _draw_pairs(
     """One run's pairs."""
     config = run.read_config()
     model = trained_model.load_model(run)
-    decode, stratum = trained_model.decoder(model), model.strata[0]
+    decode, block = trained_model.decoder(model), model.latent_blocks[0]
     energy = _energy(dataset, plan)
     rng = np.random.default_rng(seed)
     drawn, starts = [], []
     draws = _starts(model, dataset, plan, np.random.default_rng([*seed, 1]))
     for rule in rules:
-        pair = _first_live(draws, decode, stratum, rule, energy, rng)
+        pair = _first_live(draws, decode, block, rule, energy, rng)
         if pair is None:
             raise InputError(
                 f"{run.path}: from {_MAX_STARTS} images no axis reaches the energy; lower "

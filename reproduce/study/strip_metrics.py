@@ -34,22 +34,22 @@ def measure(
         dataset: Its data set.
         predictors: Runs of factor predictors; the one that reads such images is taken.
         starts: float [n, D], where each strip starts.
-        directions: float [n, k], in the first stratum.
+        directions: float [n, k], in the first latent block.
         energy: The mean squared pixel change.
 
     Returns:
         By metric: float64 [n].
     """
     found = {}
-    axes = model.strata[0].embed(directions)
+    axes = model.latent_blocks[0].embed(directions)
     predictor = matching(run, predictors)
     if predictor is not None:
         _, predict, layout = load(predictor, dataset)
         decode = trained_model.decoder(model)
         values = []
         for start, axis in zip(starts, axes, strict=True):
-            scene = purity.Scene(decode, predict, layout, start[None], energy)
-            values.append(purity.purity_of_rows(purity.measure(scene, axis[None]).rows)[0])
+            setup = purity.TraversalSetup(decode, predict, layout, start[None], energy)
+            values.append(purity.purity_of_rows(purity.measure(setup, axis[None]).rows)[0])
         found["purity"] = np.array(values)
     if run.representation_file.exists():
         encoded = representation.load(run.representation_file)

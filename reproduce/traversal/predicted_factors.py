@@ -29,15 +29,15 @@ class Factors:
     widths: tuple[int, ...]
     scales: tuple[float, ...]
 
-    def split(self, readings: np.ndarray) -> list[np.ndarray]:
-        """Each factor's part of readings [..., P]."""
-        return np.split(readings, np.cumsum(self.widths)[:-1], axis=-1)
+    def split(self, predictions: np.ndarray) -> list[np.ndarray]:
+        """Each factor's part of predicted factors [..., P]."""
+        return np.split(predictions, np.cumsum(self.widths)[:-1], axis=-1)
 
 
 def describe(
     names: tuple[str, ...], settings: FactorPredictorSettings, labels: np.ndarray
 ) -> Factors:
-    """The layout of a predictor's readings, with the factors' spread in the data.
+    """The layout of a predictor's predicted factors, with the factors' spread in the data.
 
     Args:
         names: Of the k factors.
@@ -66,8 +66,8 @@ def changes(factors: Factors, origin: np.ndarray, moved: np.ndarray) -> np.ndarr
 
     Args:
         factors: The layout.
-        origin: float [..., P], readings.
-        moved: float [..., P], readings of a shape that broadcasts with origin's.
+        origin: float [..., P], predicted factors.
+        moved: float [..., P], predicted factors of a shape that broadcasts with origin's.
 
     Returns:
         float64 [..., k].
@@ -135,12 +135,12 @@ def rows_of_the_data(factors: Factors, labels: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
-def accuracy(factors: Factors, readings: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """How well readings meet the truth, by factor.
+def accuracy(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """How well predicted factors meet the truth, by factor.
 
     Args:
         factors: The layout.
-        readings: float [n, P].
+        predictions: float [n, P].
         truth: int [n, k], class indices.
 
     Returns:
@@ -148,7 +148,7 @@ def accuracy(factors: Factors, readings: np.ndarray, truth: np.ndarray) -> dict[
         squared error in classes; for an angle that in degrees, modulo the true class' symmetry.
     """
     found = {}
-    parts = factors.split(readings)
+    parts = factors.split(predictions)
     own = None
     if factors.symmetries and "categorical" in factors.kinds:
         own = truth[:, factors.kinds.index("categorical")]

@@ -15,7 +15,7 @@ from reproduce.traversal.energy_matching import MAX_STEP
 from reproduce.traversal.predicted_factors import Factors, changes
 
 Decode = Callable[[np.ndarray], np.ndarray]  # inputs float [n, D] to images in [0, 1]
-Predict = Callable[[np.ndarray], np.ndarray]  # images to readings float [n, P]
+Predict = Callable[[np.ndarray], np.ndarray]  # images to predicted factors float [n, P]
 
 _FIRST_STEP = 0.5
 _MAX_ITERATIONS = 6
@@ -25,13 +25,13 @@ _NO_CHANGE = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scene:
+class TraversalSetup:
     """Where traversals start and how they are looked at.
 
     Attributes:
         decode: A model's decoder.
         predict: Reads factors from its images.
-        factors: The layout of the readings.
+        factors: The layout of the predicted factors.
         start: float [s, D], decoder inputs of real images.
         energy: The mean squared pixel change at which directions are compared.
     """
@@ -78,24 +78,24 @@ def purity_of_basis(leakage: Leakage) -> float:
 
 
 def measure(
-    scene: Scene, directions: np.ndarray, first_steps: np.ndarray | float = _FIRST_STEP
+    setup: TraversalSetup, directions: np.ndarray, first_steps: np.ndarray | float = _FIRST_STEP
 ) -> Leakage:
     """Steps along each direction by the matched energy, and what changes.
 
     The change of a factor is the mean over starting points and both signs of the step.
 
     Args:
-        scene: Where from and how.
+        setup: Where from and how.
         directions: float [m, D], in decoder inputs; steps are multiples of them.
         first_steps: Where the search for the steps begins, for all or each; good guesses save
             time.
     """
-    origin = scene.decode(scene.start)
-    steps, energies, dead, images = _matched_steps(scene, directions, origin, first_steps)
-    before = scene.predict(origin)
-    after = scene.predict(images.reshape(-1, *images.shape[3:]))
+    origin = setup.decode(setup.start)
+    steps, energies, dead, images = _matched_steps(setup, directions, origin, first_steps)
+    before = setup.predict(origin)
+    after = setup.predict(images.reshape(-1, *images.shape[3:]))
     after = after.reshape(*images.shape[:3], -1)  # [m, 2, s, P]
-    change = changes(scene.factors, before, after).mean(axis=(1, 2))
+    change = changes(setup.factors, before, after).mean(axis=(1, 2))
     return Leakage(steps, energies, dead, _shares(change))
 
 
@@ -107,7 +107,10 @@ def _shares(change: np.ndarray) -> np.ndarray:
 
 
 def _matched_steps(
-    scene: Scene, directions: np.ndarray, origin: np.ndarray, first_steps: np.ndarray | float
+    setup: TraversalSetup,
+    directions: np.ndarray,
+    origin: np.ndarray,
+    first_steps: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Steps at which the energy is met, within a tolerance, or `MAX_STEP`.
 
@@ -128,8 +131,8 @@ def _matched_steps(
     ended = np.full(m, False)
     open_ = np.arange(m)
     for _ in range(_MAX_ITERATIONS):
-        frames, energies = _energies(scene, directions[open_], steps[open_], origin)
-        misses = np.abs(np.log(np.maximum(energies, _NO_CHANGE) / scene.energy))
+        frames, energies = _energies(setup, directions[open_], steps[open_], origin)
+        misses = np.abs(np.log(np.maximum(energies, _NO_CHANGE) / setup.energy))
         # Of equally bad ones the last, so that a dead direction is shown at its longest step.
         better = misses <= best_misses[open_]
         chosen = open_[better]
@@ -143,26 +146,26 @@ def _matched_steps(
         known = np.isfinite(slope) & (slope > 0.2) & (slope < 8)
         exponents[open_] = np.where(known, slope, 2.0)
         tried_steps[open_], tried_energies[open_] = steps[open_], energies
-        growth = (scene.energy / np.maximum(energies, _NO_CHANGE)) ** (1 / exponents[open_])
+        growth = (setup.energy / np.maximum(energies, _NO_CHANGE)) ** (1 / exponents[open_])
         following = np.minimum(steps[open_] * np.clip(growth, 0.1, 10), MAX_STEP)
-        at_end = (steps[open_] >= MAX_STEP) & (energies < scene.energy)
-        settled = (np.abs(energies / scene.energy - 1) < _TOLERANCE) | at_end
+        at_end = (steps[open_] >= MAX_STEP) & (energies < setup.energy)
+        settled = (np.abs(energies / setup.energy - 1) < _TOLERANCE) | at_end
         ended[open_] |= at_end
         steps[open_] = following
         open_ = open_[~settled]
         if len(open_) == 0:
             break
-    dead = ended & (best_energies < (1 - _TOLERANCE) * scene.energy)
+    dead = ended & (best_energies < (1 - _TOLERANCE) * setup.energy)
     return best_steps, best_energies, dead, images
 
 
 def _energies(
-    scene: Scene, directions: np.ndarray, steps: np.ndarray, origin: np.ndarray
+    setup: TraversalSetup, directions: np.ndarray, steps: np.ndarray, origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images [m, 2, s, ...] of a step along each direction and against it, and energies [m]."""
-    frames = scene.decode(_both_ways(scene.start, steps[:, None] * directions))
+    frames = setup.decode(_both_ways(setup.start, steps[:, None] * directions))
     frames = frames.reshape(len(directions), 2, *origin.shape)
-    squared = np.square(frames - origin).reshape(len(directions), 2 * len(scene.start), -1)
+    squared = np.square(frames - origin).reshape(len(directions), 2 * len(setup.start), -1)
     return frames, squared.mean(axis=(1, 2), dtype=np.float64)
 
 
@@ -188,12 +191,12 @@ class StepGuess:
     own derivatives give. How much longer real steps are is learned from the first ones found.
     """
 
-    def __init__(self, scene: Scene, axes: np.ndarray) -> None:
-        """Differentiates the decoder along the axes of a stratum, float [k, D]."""
-        slopes = _slopes(lambda inputs: scene.decode(inputs).astype(np.float64), scene.start, axes)
+    def __init__(self, setup: TraversalSetup, axes: np.ndarray) -> None:
+        """Differentiates the decoder along the axes of a latent block, float [k, D]."""
+        slopes = _slopes(lambda inputs: setup.decode(inputs).astype(np.float64), setup.start, axes)
         slopes = slopes.reshape(len(axes), -1)
         self._form = slopes @ slopes.T / slopes.shape[1]
-        self._energy, self._ratio = scene.energy, 1.0
+        self._energy, self._ratio = setup.energy, 1.0
 
     def __call__(self, basis: np.ndarray) -> np.ndarray:
         """Steps along the columns of float [k, m]: float64 [m]."""
@@ -209,17 +212,17 @@ class StepGuess:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Derivative:
-    """The readings' derivative along each axis of a stratum, by which any direction is judged.
+    """The derivative of predicted factors along each axis of a latent block, for any direction.
 
     Attributes:
         factors: The layout.
-        origin: float [s, P], readings at the starting points.
-        readings: float [k, s, P], their derivative along each axis.
+        origin: float [s, P], predicted factors at the starting points.
+        predictions: float [k, s, P], their derivative along each axis.
     """
 
     factors: Factors
     origin: np.ndarray
-    readings: np.ndarray
+    predictions: np.ndarray
 
     def purity(self, bases: np.ndarray) -> np.ndarray:
         """Purity in the limit of small steps, of bases float [b, k, m]: float64 [b].
@@ -233,34 +236,34 @@ class Derivative:
 
     def rows(self, basis: np.ndarray) -> np.ndarray:
         """Rows of the leakage matrix in the same limit, of a basis float [k, m]: float64 [m, f]."""
-        along = np.tensordot(basis.T, self.readings, axes=1)  # [m, s, P]
+        along = np.tensordot(basis.T, self.predictions, axes=1)  # [m, s, P]
         return _small_step_rows(self.factors, self.origin, along)
 
 
 def _small_step_rows(factors: Factors, origin: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Shares of the factors' changes, by the readings' derivative along directions, [m, s, P]."""
+    """Shares of the factors' changes, by the derivative along directions, float [m, s, P]."""
     change = changes(factors, origin, origin + _SMALL_STEP * along)
     return _shares(change.mean(axis=1))
 
 
-def small_step_purity(scene: Scene, directions: np.ndarray) -> float:
+def small_step_purity(setup: TraversalSetup, directions: np.ndarray) -> float:
     """Mean purity of directions [m, D] in the limit of small steps, where none is dead."""
-    derivative = differentiate(scene, directions)
-    rows = _small_step_rows(derivative.factors, derivative.origin, derivative.readings)
+    derivative = differentiate(setup, directions)
+    rows = _small_step_rows(derivative.factors, derivative.origin, derivative.predictions)
     return float(purity_of_rows(rows).mean())
 
 
-def differentiate(scene: Scene, axes: np.ndarray) -> Derivative:
+def differentiate(setup: TraversalSetup, axes: np.ndarray) -> Derivative:
     """The product of the predictor's and the decoder's Jacobians with each axis.
 
     By central differences, which serve any decoder: nothing is asked of it but images.
 
     Args:
-        scene: Where from and how.
+        setup: Where from and how.
         axes: float [k, D], in decoder inputs.
     """
-    derivative = _slopes(lambda inputs: scene.predict(scene.decode(inputs)), scene.start, axes)
-    return Derivative(scene.factors, scene.predict(scene.decode(scene.start)), derivative)
+    derivative = _slopes(lambda inputs: setup.predict(setup.decode(inputs)), setup.start, axes)
+    return Derivative(setup.factors, setup.predict(setup.decode(setup.start)), derivative)
 
 
 def stiefel(num_draws: int, dimension: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -305,7 +305,7 @@ def test_chin_casts_its_shadow_on_the_neck():
     neck = linear(images)[:, int(rows_at(-122)) : int(rows_at(-128)) + 1, 29:35].mean(
         axis=(1, 2, 3)
     )
-    # A neck turned to the viewer would be lit by cos 48 = .67 of the light; in shadow by none.
+    # A neck rotated to the viewer would be lit by cos 48 = .67 of the light; in shadow by none.
     assert neck[1] < 0.5 * neck[0]
 
 

@@ -355,7 +355,7 @@ def test_decoded_start_is_the_image(tensorflow):
 
 
 def test_representation_rotates_with_the_channels(tensorflow):
-    """A step along a direction of the primary stratum moves the representation along it."""
+    """A step along a direction of the primary latent block moves the representation along it."""
     from models.glow import dequantise
 
     model = build((8, 16, 1))
@@ -363,12 +363,12 @@ def test_representation_rotates_with_the_channels(tensorflow):
     images = draw_images(5, (8, 16, 1))
     representation, log_variance = model.encode(images)
     assert log_variance is None
-    stratum = model.strata[0]
-    assert (stratum.name, stratum.size, representation.shape) == ("channels", 8, (5, 8))
+    block = model.latent_blocks[0]
+    assert (block.name, block.size, representation.shape) == ("channels", 8, (5, 8))
     latents = model.start(images, tensorflow.constant([0, 1])).numpy()
     np.testing.assert_array_equal(latents, model.flow.forward(dequantise(images, 3, 0.5)))
     directions = np.random.default_rng(0).normal(size=(5, 8))
-    moved = (latents + stratum.embed(directions)).astype(np.float32)
+    moved = (latents + block.embed(directions)).astype(np.float32)
     top = model.flow.forward(model.flow.inverse(moved)).numpy()[:, 64:].reshape(5, 8, 8)
     expected = representation + np.sqrt(8) * directions  # at 8 positions
     np.testing.assert_allclose(top.sum(1) / np.sqrt(8), expected, atol=1e-3)
@@ -377,7 +377,7 @@ def test_representation_rotates_with_the_channels(tensorflow):
 
 
 def test_strata_are_coordinates_of_the_last_level():
-    channels, position, everything = build((8, 16, 1)).strata
+    channels, position, everything = build((8, 16, 1)).latent_blocks
     size = 8 * 16
     assert (everything.name, everything.size) == ("everything", size)
     np.testing.assert_array_equal(everything.embed(np.eye(size)), np.eye(size))

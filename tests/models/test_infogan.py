@@ -266,12 +266,12 @@ def test_codes_stay_in_their_cube_whatever_the_rotation():
 
 def test_strata_are_the_codes_and_the_noise(tensorflow):
     model, _ = build(tensorflow)
-    codes, noise = model.strata
+    codes, noise = model.latent_blocks
     assert (codes.name, codes.size, noise.name, noise.size) == ("codes", 3, "noise", 5)
     np.testing.assert_array_equal(codes.embed(np.eye(3)), np.eye(14)[:3])
     np.testing.assert_array_equal(noise.embed(np.eye(5)), np.eye(14)[9:])
     only_categories, _ = build(tensorflow, num_codes=0)
-    assert [stratum.name for stratum in only_categories.strata] == ["noise"]
+    assert [block.name for block in only_categories.latent_blocks] == ["noise"]
 
 
 @pytest.mark.parametrize("kind", ["uniform", "gaussian"])

@@ -1,4 +1,4 @@
-"""The supervised ceiling and the cherry-picking curve on cases that can be worked out."""
+"""The supervised rotation and the cherry-picking curve on cases that can be worked out."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from reproduce.basis import assessment, bases, cherry_picking, supervised_rotation
 from reproduce.basis.representation import Representation
 from reproduce.metrics import basis_scorer
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 
 
 def hidden_axes(rng, d=4, n=2_000):
@@ -35,7 +35,7 @@ def test_the_search_finds_axes_that_a_rotation_hides():
 @pytest.mark.parametrize("metric", ["mig", "mig_sup", "modularity"])
 def test_measuring_turned_axes_alone_finds_what_measuring_whole_bases_does(metric):
     hidden, _, _ = hidden_axes(np.random.default_rng(4), n=500)
-    points = Points(hidden.latents, hidden.factors)
+    points = LabelledLatents(hidden.latents, hidden.factors)
     scorer = basis_scorer.BasisScorer(points, [metric], seed=0)
     whole = supervised_rotation.of_bases(lambda many: scorer.closed_forms(many)[metric])
     by_axis = assessment._objective(scorer, metric)
@@ -56,7 +56,7 @@ def test_rho_is_one_at_the_ceiling_and_zero_among_random_bases():
         plan = assessment.Plan(["supervised"], ["mig"], 199, seed=0)
         row = assessment.assess(tested, plan).table.iloc[0]
         values[name] = row["rho"]
-        # Both find the same axes, so the ceiling is the same whatever the learned basis is.
+        # Both find the same axes, so the value is the same whatever the learned basis is.
         assert row["observed"] > row["null_max"]
     assert values["aligned"] == pytest.approx(1.0, abs=0.05)
     assert abs(values["hidden"]) < 0.4

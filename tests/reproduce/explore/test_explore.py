@@ -20,7 +20,7 @@ from data import arrays
 from data.files import InputError, load_npz
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
-from reproduce.explore import blind, frames, stage
+from reproduce.explore import blind, frames, loaded_run
 from reproduce.metrics import basis_scorer
 from reproduce.metrics.information import entropies, mutual_information
 from reproduce.metrics.mig import mig
@@ -71,13 +71,15 @@ def encode() -> Representation:
     return Representation(latents, factors, FACTORS, (7, 7, 7), log_variance)
 
 
-def stand_in(title="a model, seed 0") -> stage.Stage:
+def stand_in(title="a model, seed 0") -> loaded_run.LoadedRun:
     encoded = encode()
     starts = encoded.latents[:5]
     layout = Factors(FACTORS, ("ordered",) * 3, (7, 7, 7), (), (1, 1, 1), (2.0, 2.0, 0.3))
-    scene = purity.Scene(decode, predict, layout, starts, 0.0)
-    spaces = stage.spaces_of(None, encoded, 0, lambda axes: purity.differentiate(scene, axes))
-    return stage.Stage(title, "discs", FACTORS, decode, starts, 0.01, spaces, "Discs are drawn.")
+    scene = purity.TraversalSetup(decode, predict, layout, starts, 0.0)
+    spaces = loaded_run.spaces_of(None, encoded, 0, lambda axes: purity.differentiate(scene, axes))
+    return loaded_run.LoadedRun(
+        title, "discs", FACTORS, decode, starts, 0.01, spaces, "Discs are drawn."
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +111,7 @@ def test_metrics_are_the_kits_for_the_same_basis(staged):
     latents = encoded.latents[:, :3]
     turned = (latents - latents.mean(axis=0)) / latents.std(axis=0) @ basis
     points = dataclasses.replace(encoded, latents=turned, log_variance=None).points()
-    for name, value in basis_scorer.score(points, list(stage.METRICS), 0).items():
+    for name, value in basis_scorer.score(points, list(loaded_run.METRICS), 0).items():
         assert measured.metrics[name] == pytest.approx(value, abs=1e-9), name
     information = mutual_information(turned, encoded.factors)
     shares = information / entropies(encoded.factors)
@@ -125,7 +127,7 @@ def test_metrics_are_the_kits_for_the_same_basis(staged):
 
 @pytest.mark.parametrize("name", ["active", "latents"])
 def test_leakage_rows_are_those_of_steps_along_the_turned_axes(staged, name):
-    """Against the readings of images at both ends of small steps, axis by axis."""
+    """Against the predicted factors of images at both ends of small steps, axis by axis."""
     space = staged.spaces[name]
     basis = frames.at(space.rotation(1), 0.6)
     rows = frames.measure(space, basis).leakage
@@ -168,7 +170,7 @@ def trained_run(tensorflow, tiny, tmp_path_factory) -> RunDirectory:
 
 
 def test_frames_are_those_of_reproduce_traverse(trained_run, run_program, tmp_path):
-    loaded = stage.load(trained_run, stage.find_predictors(trained_run))
+    loaded = loaded_run.load(trained_run, loaded_run.find_predictors(trained_run))
     space = loaded.spaces["active"]
     assert space.size > 2
     between = frames.at(space.rotation(4), 0.37)
@@ -201,10 +203,10 @@ def test_an_unfinished_run_is_named(trained_run, tmp_path):
         run.claim(trained_run.read_config())
     encoded = representation.load(trained_run.representation_file)
     with pytest.raises(InputError, match=r"representation\.npz"):
-        stage.load(run, [])
+        loaded_run.load(run, [])
     representation.save(run.representation_file, encoded)
     with pytest.raises(InputError, match="unfinished"):
-        stage.load(run, [])
+        loaded_run.load(run, [])
 
 
 def test_mistakes_are_named_in_one_line(run_program, tiny, tmp_path):
@@ -290,7 +292,7 @@ def explorer(tmp_path, tiny):
         runs.append(run)
 
     def load(run):
-        return stand_in(stage.title_of(run))
+        return stand_in(loaded_run.title_of(run))
 
     return server.Explorer(runs, load, np.random.default_rng(3))
 
@@ -333,7 +335,7 @@ def test_a_scene_says_what_can_be_chosen(client):
     by_name = {metric["name"]: metric for metric in scene["metrics"]}
     assert by_name["mig"]["path"][0] > by_name["mig"]["random"]["high"]
     assert by_name["gaussian_total_correlation"]["sign"] == -1
-    assert set(by_name) == {*stage.METRICS, "traversal_purity"}
+    assert set(by_name) == {*loaded_run.METRICS, "traversal_purity"}
 
 
 @pytest.mark.parametrize(

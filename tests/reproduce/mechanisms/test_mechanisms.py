@@ -234,7 +234,7 @@ def test_detectors_are_lost_on_the_way_to_a_random_basis():
     factors = rng.integers((32, 32), size=(4_000, 2))
     units = np.concatenate([factors[:, j : j + 1] == np.arange(32) for j in (0, 1)], axis=1)
     units = units + 0.05 * rng.normal(size=units.shape)
-    counts = bau_geodesic.dose_response(units, factors, (0.0, 0.25, 1.0), 3, rng)
+    counts = bau_geodesic.interpolation_curves(units, factors, (0.0, 0.25, 1.0), 3, rng)
     assert counts.shape == (3, 3)
     assert np.all(counts[:, 0] == 64)
     assert np.all(np.diff(counts, axis=1) <= 0)  # so little noise bears the first quarter turn

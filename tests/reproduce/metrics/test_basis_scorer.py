@@ -9,7 +9,7 @@ import pytest
 
 from reproduce.basis import bases
 from reproduce.metrics import basis_scorer, registry
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 
 CLOSED = [
     name for name, metric in registry.METRICS.items() if metric.source in registry.CLOSED_FORMS
@@ -34,7 +34,7 @@ def planted(seed, n=600, d=4):
     rng = np.random.default_rng(seed)
     factors = rng.integers(4, size=(n, 3))
     latents = factors @ rng.normal(size=(3, d)) + 0.5 * rng.normal(size=(n, d))
-    return Points(latents, factors)
+    return LabelledLatents(latents, factors)
 
 
 @pytest.mark.parametrize("name", ["small_aligned", "small_rotated", "small_dead"])
@@ -90,7 +90,7 @@ def test_without_a_test_split_a_third_drawn_by_the_seed_serves():
 
 def test_a_split_of_the_files_own_is_used():
     latents_test = np.ones((5, 4))
-    points = Points(*dataclass_fields(planted(5)), latents_test, np.zeros((5, 3), int))
+    points = LabelledLatents(*dataclass_fields(planted(5)), latents_test, np.zeros((5, 3), int))
     assert points.split(seed=0)[2] is latents_test
 
 
@@ -101,7 +101,7 @@ def dataclass_fields(points):
 @pytest.mark.parametrize("name", ["mig", "sap_continuous", "modularity", "mig_sup", "factor_vae"])
 def test_aligned_latents_score_above_every_one_of_a_hundred_rotations(name):
     grid = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    points = Points(np.repeat(grid, 8, axis=0).astype(float), np.repeat(grid, 8, axis=0))
+    points = LabelledLatents(np.repeat(grid, 8, axis=0).astype(float), np.repeat(grid, 8, axis=0))
     scorer = basis_scorer.BasisScorer(points, [name], seed=0)
     aligned = scorer.closed_forms(np.eye(3)[None])[name][0]
     rotated = scorer.closed_forms(bases.haar(100, 3, np.random.default_rng(6)))[name]

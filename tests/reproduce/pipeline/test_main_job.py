@@ -151,7 +151,7 @@ def test_every_model_has_a_verdict_by_its_primary_metric(job):
         row = table.loc[(model, metric)]
         assert 0 < row["haar_p"] <= 1
         assert row["holm_p"] >= row["haar_p"]
-    # A decoder's strata are standardised by their prior: they have one null alone.
+    # A decoder's latent blocks are standardised by their prior: they have one null alone.
     assert np.isnan(table.loc[("glow", "traversal_purity"), "haar_active_p"])
     assert np.isfinite(table.loc[("beta_vae/diagonal", "traversal_purity"), "haar_active_p"])
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from data import dsprites, faces
 from data.files import InputError
-from models.strata import coordinates
+from models.latent_blocks import coordinates
 from reproduce.study import catch_trials, design, pairs, recipe, responses, strips
 
 NUM_FRAMES = 7
@@ -285,12 +285,12 @@ def make(tensorflow):
         runs = [FakeRun("runa", "armone", 0), FakeRun("runb", "armone", 1)]
         runs.append(FakeRun("runc", "armtwo", 0))
         with pytest.MonkeyPatch.context() as patch:
-            model = types.SimpleNamespace(strata=(STRATUM,))
-            patch.setattr(making.trained, "load_model", lambda run: model)
-            patch.setattr(making.trained, "load_dataset", lambda run: Dataset())
-            patch.setattr(making.trained, "decoder", lambda model: decode)
+            model = types.SimpleNamespace(latent_blocks=(STRATUM,))
+            patch.setattr(making.trained_model, "load_model", lambda run: model)
+            patch.setattr(making.trained_model, "load_dataset", lambda run: Dataset())
+            patch.setattr(making.trained_model, "decoder", lambda model: decode)
             patch.setattr(
-                making.trained,
+                making.trained_model,
                 "start_inputs",
                 lambda model, dataset, rows, seed: np.random.default_rng(rows).normal(
                     size=(len(rows), 6)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import dsprites
+from models.latent_blocks import LatentBlock, coordinates
 from models.settings import FactorPredictorSettings
-from models.strata import Stratum, coordinates
 from reproduce.basis import bases
 from reproduce.traversal import predicted_factors, purity, purity_assessment
-from reproduce.traversal.purity import Scene
+from reproduce.traversal.purity import TraversalSetup
 
 D = 4
 
@@ -36,32 +36,34 @@ def linear_scene(matrix, energy=0.01, num_images=3):
     def predict(images):
         return images.reshape(len(images), -1)
 
-    return Scene(decode, predict, ordered(k), rng.normal(size=(num_images, len(matrix))), energy)
+    return TraversalSetup(
+        decode, predict, ordered(k), rng.normal(size=(num_images, len(matrix))), energy
+    )
 
 
 def test_steps_of_a_linear_decoder_are_the_closed_form():
-    scene = linear_scene(np.diag([1.0, 2.0, 0.5, 4.0]))
-    found = purity.measure(scene, np.eye(D))
+    setup = linear_scene(np.diag([1.0, 2.0, 0.5, 4.0]))
+    found = purity.measure(setup, np.eye(D))
     # A step delta along axis i changes one of four pixels by delta A_ii.
-    expected = np.sqrt(scene.energy * D) / np.array([1.0, 2.0, 0.5, 4.0])
+    expected = np.sqrt(setup.energy * D) / np.array([1.0, 2.0, 0.5, 4.0])
     np.testing.assert_allclose(found.steps, expected, rtol=0.03)
-    np.testing.assert_allclose(found.energies, scene.energy, rtol=0.05)
+    np.testing.assert_allclose(found.energies, setup.energy, rtol=0.05)
     assert not found.dead.any()
 
 
 def test_aligned_axes_are_pure_and_mixed_ones_as_impure_as_computed():
-    scene = linear_scene(np.eye(D))
-    assert purity.purity_of_basis(purity.measure(scene, np.eye(D))) == pytest.approx(1, abs=1e-4)
+    setup = linear_scene(np.eye(D))
+    assert purity.purity_of_basis(purity.measure(setup, np.eye(D))) == pytest.approx(1, abs=1e-4)
     mixed = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]) / np.sqrt([[2.0], [4.0]])
-    found = purity.measure(scene, mixed)
+    found = purity.measure(setup, mixed)
     np.testing.assert_allclose(found.rows, [[0.5, 0.5, 0, 0], [0.25] * 4], atol=1e-4)
     expected = [1 - np.log(2) / np.log(4), 0.0]
     np.testing.assert_allclose(purity.purity_of_rows(found.rows), expected, atol=1e-4)
 
 
 def test_directions_that_cannot_reach_the_energy_are_dead_and_left_out():
-    scene = linear_scene(np.diag([1.0, 1.0, 1.0, 1e-4]))
-    found = purity.measure(scene, np.eye(D))
+    setup = linear_scene(np.diag([1.0, 1.0, 1.0, 1e-4]))
+    found = purity.measure(setup, np.eye(D))
     assert found.dead.tolist() == [False, False, False, True]
     assert found.steps[3] == 3.0
     assert purity.purity_of_basis(found) == pytest.approx(1, abs=1e-4)
@@ -73,12 +75,12 @@ def test_directions_that_cannot_reach_the_energy_are_dead_and_left_out():
 
 
 def test_a_saturating_decoder_is_matched_all_the_same():
-    scene = linear_scene(np.eye(D))
-    bent = Scene(
-        lambda z: np.tanh(3 * scene.decode(z)),
-        scene.predict,
-        scene.factors,
-        scene.start * 0.1,
+    setup = linear_scene(np.eye(D))
+    bent = TraversalSetup(
+        lambda z: np.tanh(3 * setup.decode(z)),
+        setup.predict,
+        setup.factors,
+        setup.start * 0.1,
         0.05,
     )
     found = purity.measure(bent, np.eye(D))
@@ -88,21 +90,21 @@ def test_a_saturating_decoder_is_matched_all_the_same():
 @given(st.integers(0, 2**32 - 1))
 def test_order_and_sign_of_axes_leave_purity_unchanged(seed):
     rng = np.random.default_rng(seed)
-    scene = linear_scene(rng.normal(size=(D, D)))
+    setup = linear_scene(rng.normal(size=(D, D)))
     axes = bases.haar(1, D, rng)[0]
     moved = bases.signed_permutation(1, D, rng)[0] @ axes
     before, after = (
-        purity.purity_of_basis(purity.measure(scene, directions)) for directions in (axes, moved)
+        purity.purity_of_basis(purity.measure(setup, directions)) for directions in (axes, moved)
     )
     assert after == pytest.approx(before, abs=1e-9)
 
 
 def test_the_limit_of_small_steps_is_exact_for_a_linear_decoder():
     rng = np.random.default_rng(1)
-    scene = linear_scene(rng.normal(size=(D, D)))
+    setup = linear_scene(rng.normal(size=(D, D)))
     draws = bases.haar(5, D, rng)
-    derivative = purity.differentiate(scene, np.eye(D))
-    finite = [purity.purity_of_basis(purity.measure(scene, basis.T)) for basis in draws]
+    derivative = purity.differentiate(setup, np.eye(D))
+    finite = [purity.purity_of_basis(purity.measure(setup, basis.T)) for basis in draws]
     np.testing.assert_allclose(derivative.purity(draws), finite, atol=1e-4)
 
 
@@ -120,9 +122,9 @@ def test_aligned_axes_beat_random_ones_and_a_random_basis_does_not():
     assert found.leakage["purity"].min() > 0.99
     p_values = []
     for seed in range(40):
-        scene = linear_scene(bases.haar(1, D, rng)[0])
+        setup = linear_scene(bases.haar(1, D, rng)[0])
         plan = purity_assessment.PurityPlan(1, 99, seed)
-        found = purity_assessment.assess(scene, [("haar", "purity", everything)], plan)
+        found = purity_assessment.assess(setup, [("haar", "purity", everything)], plan)
         p_values.append(found.table.set_index("metric").loc["purity_linear", "p_value"])
     assert 0.3 < np.mean(p_values) < 0.7  # 40 uniform values: SD of the mean .046
     assert np.mean(np.array(p_values) <= 0.1) < 0.3
@@ -133,19 +135,19 @@ def test_aligned_axes_beat_random_ones_and_a_random_basis_does_not():
     [(50, {"purity", "purity_linear"}), (140, {"purity_linear"})],
 )
 def test_large_strata_are_looked_at_by_some_of_their_axes(k, metrics):
-    scene = linear_scene(np.eye(k))
-    stratum = coordinates("everything", np.arange(k), k, "")
+    setup = linear_scene(np.eye(k))
+    block = coordinates("everything", np.arange(k), k, "")
     plan = purity_assessment.PurityPlan(19, 99)
-    found = purity_assessment.assess(scene, [("haar", "purity", stratum)], plan)
+    found = purity_assessment.assess(setup, [("haar", "purity", block)], plan)
     table = found.table.set_index("metric")
     assert set(table.index) == metrics
     for metric in metrics:
         assert table.loc[metric, "p_value"] == 1 / (1 + table.loc[metric, "num_bases"])
         assert table.loc[metric, "observed"] > 0.99
-    # The axes are those of the stratum, by their own numbers: each changes its own factor.
+    # The axes are those of the latent block, by their own numbers: each changes its own factor.
     looked_at = found.leakage.set_index("axis")
     assert len(looked_at) == purity_assessment.MAX_AXES
-    shares = looked_at[list(scene.factors.names)].to_numpy()
+    shares = looked_at[list(setup.factors.names)].to_numpy()
     assert list(shares.argmax(axis=1)) == list(looked_at.index)
 
 
@@ -176,24 +178,22 @@ def test_labelled_directions_find_a_planted_factor():
     factors = rng.integers(9, size=(2_000, D))
     matrix = bases.haar(1, D, rng)[0]
     inputs = (factors - 4) @ matrix.T  # decode(inputs) = factors - 4, whose axes are rotated
-    scene = linear_scene(matrix)
+    setup = linear_scene(matrix)
     kinds = ("ordered",) * D
     found = purity.labelled_directions(inputs, factors, kinds)
     for j, direction in found.items():
         assert abs(direction @ matrix[:, j]) > 0.99
     table = purity_assessment.compare_labelled_directions(
-        scene, inputs, factors, coordinates("latents", np.arange(D), D, ""), 99, rng
+        setup, inputs, factors, coordinates("latents", np.arange(D), D, ""), 99, rng
     )
     assert (table["p_value"] == 1 / 100).all()
     assert (table["share"] > 0.85).all()
 
 
 def test_strata_embed_linearly():
-    stratum = coordinates("codes", np.array([1, 3]), 5, "")
-    np.testing.assert_array_equal(
-        stratum.embed(np.array([[2.0, 3.0]])), [[0.0, 2.0, 0.0, 3.0, 0.0]]
-    )
-    assert isinstance(stratum, Stratum)
+    block = coordinates("codes", np.array([1, 3]), 5, "")
+    np.testing.assert_array_equal(block.embed(np.array([[2.0, 3.0]])), [[0.0, 2.0, 0.0, 3.0, 0.0]])
+    assert isinstance(block, LatentBlock)
 
 
 def turned(degrees, orders=(4, 2, 1)):
@@ -251,18 +251,18 @@ def test_leakage_of_axes_is_told_from_leakage_of_the_data(correlation):
     )
     data_rows = predicted_factors.rows_of_the_data(factors, labels)
 
-    def scene(matrix):
+    def setup(matrix):
         planted = linear_scene(matrix)
-        return Scene(planted.decode, planted.predict, factors, planted.start, 0.01)
+        return TraversalSetup(planted.decode, planted.predict, factors, planted.start, 0.01)
 
     # A renderer with one factor a latent: no leakage by axes, whatever the data's correlation is.
-    found = purity.measure(scene(np.eye(3)), np.eye(3))
+    found = purity.measure(setup(np.eye(3)), np.eye(3))
     np.testing.assert_allclose(found.rows, np.eye(3), atol=1e-3)
     assert data_rows[0, 1] == pytest.approx(correlation / (1 + correlation), abs=0.02)
     # One whose latents are the data's principal axes: the first of them moves what goes together.
     _, axes = np.linalg.eigh(np.cov(labels / labels.std(axis=0), rowvar=False))
     if correlation:
-        first = purity.measure(scene(axes[:, ::-1].T), np.eye(3)).rows[0]
+        first = purity.measure(setup(axes[:, ::-1].T), np.eye(3)).rows[0]
         np.testing.assert_allclose(first, data_rows[first.argmax()], atol=0.05)
 
 

@@ -1,4 +1,4 @@
-"""Strata: the parts of a decoder's input whose basis can be turned by itself."""
+"""Latent blocks: the parts of a decoder's input whose basis can be rotated by itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class Stratum:
+class LatentBlock:
     """A part of a decoder's input, in which every coordinate has prior mean 0 and deviation 1.
 
     Attributes:
@@ -26,12 +26,12 @@ class Stratum:
     summary: str
 
 
-def coordinates(name: str, columns: np.ndarray, dimension: int, summary: str) -> Stratum:
-    """The stratum of some columns of a decoder's input [n, dimension]."""
+def coordinates(name: str, columns: np.ndarray, dimension: int, summary: str) -> LatentBlock:
+    """The latent block of some columns of a decoder's input [n, dimension]."""
 
     def embed(directions: np.ndarray) -> np.ndarray:
         embedded = np.zeros((len(directions), dimension))
         embedded[:, columns] = directions
         return embedded
 
-    return Stratum(name, len(columns), embed, summary)
+    return LatentBlock(name, len(columns), embed, summary)

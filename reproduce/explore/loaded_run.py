@@ -1,4 +1,4 @@
-"""A finished run, loaded: its decoder, where traversals start, the spaces that can be turned."""
+"""A finished run, loaded: its decoder, where traversals start, the spaces that can be rotated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.registry import row_of
 from reproduce.basis import bases, representation
 from reproduce.basis.representation import Representation
 from reproduce.metrics.basis_scorer import BasisScorer
-from reproduce.metrics.labelled_latents import Points
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.reporting import judging
 from reproduce.training import trained_model
 from reproduce.training.run_directory import RunDirectory
@@ -37,16 +37,16 @@ _NUM_RANDOM = 199
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Space:
-    """A part of a decoder's input whose basis is turned.
+    """A part of a decoder's input whose basis is rotated.
 
     Attributes:
-        name: `active` or `latents` of a VAE; otherwise a stratum's.
+        name: `active` or `latents` of a VAE; otherwise a latent block's.
         summary: In a few words.
         labels: The k learned axes' names.
         embed: Linear up to length, from coordinates float [m, k] to directions [m, D] of the
             decoder's input; as `reproduce.traverse` takes them.
         scorer: Of the representation's same k latents; None if it has none of this space.
-        derivative: Of a factor predictor's readings along the k learned axes; None without one.
+        derivative: That of predicted factors along the k learned axes; None without a predictor.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Space:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Stage:
+class LoadedRun:
     """What the explorer knows of a run.
 
     Attributes:
@@ -85,7 +85,7 @@ class Stage:
         decode: The decoder.
         starts: float64 [i, D], decoder inputs of real images.
         energy: The mean squared pixel change of every strip.
-        spaces: What can be turned, by name, the main one first.
+        spaces: What can be rotated, by name, the main one first.
         notice: What must be said wherever its images are shown; empty for most.
     """
 
@@ -105,7 +105,7 @@ def title_of(run: RunDirectory) -> str:
     return f"{judging.name(config.arm)}, seed {config.seed}"
 
 
-def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
+def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> LoadedRun:
     """Loads a finished run with its representation.npz.
 
     Args:
@@ -113,7 +113,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
         predictors: Factor predictors' runs; the first that was trained on the same images is used.
 
     Raises:
-        InputError: If a file is missing or damaged, or the run has no space that can be turned.
+        InputError: If a file is missing or damaged, or the run has no space that can be rotated.
     """
     config = run.read_config()
     encoded = representation.load(run.representation_file)
@@ -130,7 +130,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> Stage:
     spaces = spaces_of(model, encoded, config.seed, differentiate)
     if not spaces:
         raise InputError(f"{run.path} has no latents of which two can be turned")
-    return Stage(
+    return LoadedRun(
         title_of(run),
         config.data_set,
         dataset.factor_names,
@@ -148,13 +148,13 @@ def spaces_of(
     seed: int,
     differentiate: Callable[[np.ndarray], Derivative] | None,
 ) -> dict[str, Space]:
-    """What can be turned in a model, the main space first; none may be left.
+    """What can be rotated in a model, the main space first; none may be left.
 
     Args:
         model: As `models` documents it; of a VAE, the representation says all.
         encoded: Its representation.
         seed: The seed of the metrics.
-        differentiate: From axes [k, D] to the derivative of a predictor's readings, if any.
+        differentiate: From axes [k, D] to the derivative of predicted factors, if any.
     """
     return {
         name: Space(
@@ -169,23 +169,23 @@ def spaces_of(
     }
 
 
-_Part = tuple[str, str, tuple[str, ...], Callable[[np.ndarray], np.ndarray], Points | None]
+_Part = tuple[str, str, tuple[str, ...], Callable[[np.ndarray], np.ndarray], LabelledLatents | None]
 
 
 def _parts(model: Any, encoded: Representation) -> list[_Part]:
-    """Name, summary, axes' names, embedding and scored points of what can be turned."""
+    """Name, summary, axes' names, embedding and scored points of what can be rotated."""
     row = row_of(model.settings)
     if row.has_posterior:
         return _parts_of_latents(encoded)
     parts: list[_Part] = []
-    for index, stratum in enumerate(model.strata):
-        if not 2 <= stratum.size <= MAX_SIZE:
+    for index, block in enumerate(model.latent_blocks):
+        if not 2 <= block.size <= MAX_SIZE:
             continue
-        scored = index == 0 and stratum.size == encoded.latents.shape[1]
-        noun = row.axis_nouns.get(stratum.name, "latent")
-        labels = tuple(f"{noun} {axis}" for axis in range(stratum.size))
+        scored = index == 0 and block.size == encoded.latents.shape[1]
+        noun = row.axis_nouns.get(block.name, "latent")
+        labels = tuple(f"{noun} {axis}" for axis in range(block.size))
         points = encoded.points() if scored else None
-        parts.append((stratum.name, stratum.summary, labels, stratum.embed, points))
+        parts.append((block.name, block.summary, labels, block.embed, points))
     return parts
 
 
@@ -212,13 +212,13 @@ def _differentiator(
     decode: Decode,
     starts: np.ndarray,
 ) -> Callable[[np.ndarray], Derivative] | None:
-    """Differentiates a predictor's readings along axes [k, D], if there is a predictor."""
+    """Differentiates a predictor's predicted factors along axes [k, D], if there is a predictor."""
     predictor = matching(run, predictors)
     if predictor is None:
         return None
     _, predict, layout = load_predictor(predictor, dataset)
-    scene = purity.Scene(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)
-    return functools.partial(purity.differentiate, scene)
+    setup = purity.TraversalSetup(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)
+    return functools.partial(purity.differentiate, setup)
 
 
 def find_predictors(run: RunDirectory) -> list[RunDirectory]:
