@@ -132,33 +132,37 @@ def _gather(x: tf.Tensor, size: int, stride: int) -> tf.Tensor:
         return _to_blocks(x, stride)
     before = (size - stride) // 2
     border = [before, size - stride - before]
-    blocks = _to_blocks(tf.pad(x, [[0, 0], border, border, [0, 0]]), stride)
-    h, w = (side - shifts + 1 for side in blocks.shape[1:3])
-    parts = [blocks[:, i : i + h, j : j + w] for i in range(shifts) for j in range(shifts)]
-    return tf.concat(parts, axis=-1)
+    x = _to_blocks(tf.pad(x, [[0, 0], border, border, [0, 0]]), stride)
+    for axis in (2, 1):  # one after the other: 2 m shifts instead of m x m
+        x = tf.concat(_shifted(x, axis, shifts), axis=-1)
+    return x
 
 
 def _scatter(x: tf.Tensor, size: int, stride: int) -> tf.Tensor:
     shifts = size // stride
     if shifts == 1:
         return _from_blocks(x, stride)
-    parts = tf.split(x, shifts**2, axis=-1)
-    rows = [_shifted_sum(parts[i * shifts : (i + 1) * shifts], 2) for i in range(shifts)]
-    image = _from_blocks(_shifted_sum(rows, 1), stride)
+    for axis in (1, 2):
+        x = _shifted_sum(tf.split(x, shifts, axis=-1), axis)
+    image = _from_blocks(x, stride)
     before, after = (size - stride) // 2, size - stride - (size - stride) // 2
     height, width = image.shape[1:3]
     return image[:, before : height - after, before : width - after]
 
 
+def _shifted(x: tf.Tensor, axis: int, shifts: int) -> list[tf.Tensor]:
+    """Parts of x [batch, h, w, c], of which the i-th begins i places later along an axis."""
+    length = x.shape[axis] - shifts + 1
+    if axis == 1:
+        return [x[:, i : i + length] for i in range(shifts)]
+    return [x[:, :, i : i + length] for i in range(shifts)]
+
+
 def _shifted_sum(parts: list[tf.Tensor], axis: int) -> tf.Tensor:
-    """The sum of parts, of which the i-th begins i places later along an axis."""
+    """The adjoint of `_shifted`."""
     last = len(parts) - 1
-    return tf.add_n(
-        [
-            tf.pad(part, [[i, last - i] if a == axis else [0, 0] for a in range(4)])
-            for i, part in enumerate(parts)
-        ]
-    )
+    borders = [[[i, last - i] if a == axis else [0, 0] for a in range(4)] for i in range(last + 1)]
+    return tf.add_n([tf.pad(part, border) for part, border in zip(parts, borders, strict=True)])
 
 
 def _to_blocks(x: tf.Tensor, stride: int) -> tf.Tensor:
