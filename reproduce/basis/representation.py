@@ -51,7 +51,7 @@ class Representation:
         if len(active) < 2:
             raise InputError(
                 f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
-                "active latents need two: the model has collapsed, or name other --families"
+                "active latents need two: the model has collapsed, or test other families"
             )
         return self.points().mapped(lambda latents: latents[:, active])
 

@@ -198,7 +198,7 @@ def _read_test(
     nulls = load_npz(null_file)
     for family in NULLS if len(encoded.active()) >= 2 else NULLS[:1]:
         if not any(key.startswith(f"{family}/") for key in nulls):
-            raise InputError(f"{null_file}: no draws of {family}; name it in --families")
+            raise InputError(f"{null_file}: no draws of {family}; test that family, too")
     purity_file = file.with_name("traversal_purity.csv")
     picked_file = file.with_name("cherry_picking.csv")
     if purity_file.exists():

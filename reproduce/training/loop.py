@@ -171,7 +171,7 @@ def warn_if_emulated(precision: str) -> None:
     if precision == "mixed_bfloat16" and not on_gpu and not hardware.has_bfloat16():
         logging.warning(
             "this processor has no bfloat16 and emulates it, 10 to 20 times slower; "
-            "expected --set=precision=float32"
+            "expected precision=float32"
         )
 
 
@@ -194,7 +194,7 @@ def _choose_compilation(
     in_file = stays_in_its_file(dataset)
     if in_file and xla == "on":
         raise InputError(
-            f"--xla=on cannot read {dataset.name} from its file, and here it is not put on a "
+            f"xla=on cannot read {dataset.name} from its file, and here it is not put on a "
             "device; leave it out"
         )
     if run.environment_file.exists() and not in_file:

@@ -107,7 +107,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
             raise InputError(
-                f"{self.path} cannot be a folder ({error.strerror}); give another --run_dir"
+                f"{self.path} cannot be a folder ({error.strerror}); give another run directory"
             ) from error
         try:
             with exclusive(self.path / ".lock", wait=False):
@@ -118,7 +118,7 @@ class RunDirectory:
                 yield
         except BlockingIOError as error:
             raise InputError(
-                f"{self.path} is in use by another process; wait for it, or give another --run_dir"
+                f"{self.path} is in use by another process; wait for it, or give another run directory"
             ) from error
 
     def read_config(self) -> RunConfig:
@@ -135,7 +135,7 @@ class RunDirectory:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{self.config_file} is damaged ({error}); give another --run_dir"
+                f"{self.config_file} is damaged ({error}); give another run directory"
             ) from error
 
     def claim(self, config: RunConfig) -> None:
@@ -154,7 +154,7 @@ class RunDirectory:
         if differences:
             raise InputError(
                 f"{self.path} was made with other settings ({'; '.join(differences)}); "
-                "give another --run_dir"
+                "give another run directory"
             )
 
     def checkpoints(self) -> dict[int, Path]:
@@ -184,7 +184,9 @@ class RunDirectory:
             raise InputError(f"{error}; delete it to go on from the checkpoint before") from error
         for name, variable in variables.items():
             if name not in values or values[name].shape != tuple(variable.shape):
-                raise InputError(f"{file} does not fit the model ({name}); give another --run_dir")
+                raise InputError(
+                    f"{file} does not fit the model ({name}); give another run directory"
+                )
             variable.assign(values[name])
 
     def load_finished(self, variables: dict[str, Any]) -> None:
