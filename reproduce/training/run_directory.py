@@ -118,7 +118,7 @@ class RunDirectory:
                 yield
         except BlockingIOError as error:
             raise InputError(
-                f"{self.path} is in use by another process; wait for it, or give another run directory"
+                f"{self.path} is in use by another process; wait, or give another run directory"
             ) from error
 
     def read_config(self) -> RunConfig:
