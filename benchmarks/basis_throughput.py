@@ -14,19 +14,19 @@ import sklearn.metrics
 from machine import describe
 
 from data import dsprites
-from reproduce import bases
+from reproduce.basis import bases
+from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.correlation import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
 )
 from reproduce.metrics.factor_vae_score import factor_vae_score
 from reproduce.metrics.information import discretise, entropies, mutual_information
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.mig import mig
 from reproduce.metrics.mig_sup import mig_sup
 from reproduce.metrics.modularity import modularity
 from reproduce.metrics.sap import sap_continuous
-from reproduce.points import Points
-from reproduce.scoring import BasisScorer
 
 POINTS, LATENTS, ROUNDS = 10_000, 10, 5
 WANTED = {"factor_vae": 200}  # bases a second, batched; 5,000 for all others
@@ -73,7 +73,7 @@ def main() -> None:
     draws = bases.haar(1_000, LATENTS, rng)
     print(f"{describe()}; {POINTS} points, {LATENTS} latents, 5 factors; bases/s")
     for metric, ways in one_at_a_time(factors).items():
-        scorer = BasisScorer(Points(latents, factors), [metric], seed=0)
+        scorer = BasisScorer(LabelledLatents(latents, factors), [metric], seed=0)
         few = scorer.closed_forms(draws[:3])[metric]  # compiles
         rates: dict[str, list[float]] = {}
         for _ in range(ROUNDS):

@@ -11,8 +11,9 @@ from machine import describe
 import data
 import models
 from data import dsprites
-from reproduce import program, recipes
+from reproduce import program
 from reproduce.metrics.dci import dci
+from reproduce.training import recipes
 
 POINTS, TEST_POINTS, LATENTS = 10_000, 5_000, 10
 # What others encode for their metrics: pairs and groups of 64 images, drawn anew for each.
@@ -45,14 +46,14 @@ def time_dci() -> None:
 def time_encoding() -> None:
     """Encoding every image of dSprites once, with the network of Locatello et al. 2019."""
     program.start_tensorflow(program.num_cores())
-    from reproduce import trained
+    from reproduce.training import trained_model
 
     dataset = data.load("dsprites")
     settings = recipes.RECIPES["locatello2019"].settings
     model = models.build(settings, dataset.image_shape, seed=0)
-    trained.encode(model, dataset, np.arange(1_000))  # traces
+    trained_model.encode(model, dataset, np.arange(1_000))  # traces
     started = time.perf_counter()
-    trained.encode(model, dataset, np.arange(len(dataset)))
+    trained_model.encode(model, dataset, np.arange(len(dataset)))
     seconds = time.perf_counter() - started
     rate = len(dataset) / seconds
     print(f"encoding all {len(dataset)} images once: {seconds:.0f} s, {rate:.0f} images/s")

@@ -18,8 +18,9 @@ from torch import nn
 from torch.nn import functional
 
 from data import Dataset
-from reproduce import program, recipes
-from reproduce.runs import RunConfig
+from reproduce import program
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunConfig
 
 THREADS, BATCH, IMAGES, STEPS, ROUNDS = 2, 64, 100_000, 100, 5
 EXPECTED = {"float32": 1.2, "mixed_bfloat16": 1.0}  # at least so many times PyTorch's rate
@@ -32,7 +33,7 @@ def ours(storage: np.ndarray, precision: str) -> tuple[Training, int]:
     import tensorflow as tf
 
     import models
-    from reproduce import training
+    from reproduce.training import loop
 
     recipe = recipes.RECIPES["locatello2019"]
     settings = dataclasses.replace(recipe.settings, precision=precision)
@@ -42,14 +43,14 @@ def ours(storage: np.ndarray, precision: str) -> tuple[Training, int]:
     config = RunConfig(recipe, "random", "rendered", None, "", shape, seed=0)
     model = models.build(settings, shape, config.seed)
     strategy = tf.distribute.get_strategy()
-    run_steps = training.make_step_function(model, config, dataset, strategy, xla=False)
+    run_steps = loop.make_step_function(model, config, dataset, strategy, xla=False)
     made = 0
 
     def train(steps: int) -> float:
         nonlocal made
         loss = 0.0
-        for first in range(made, made + steps, training.STEPS_PER_CALL):
-            loss += run_steps(first, training.STEPS_PER_CALL)[0][0]
+        for first in range(made, made + steps, loop.STEPS_PER_CALL):
+            loss += run_steps(first, loop.STEPS_PER_CALL)[0][0]
         made += steps
         return loss / steps
 

@@ -1,64 +1,80 @@
-"""What a model sees: images with their factors of variation, one module a data set."""
+"""What a model sees: images with their factors of variation, one module a data set.
+
+Adding a data set takes its file, and a row here. Rows import their modules when data are loaded,
+so that names are checked before Numba loads.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from data import arrays, celeba, dsprites, faces
 from data.dataset import Dataset
 from data.files import InputError
 
-__all__ = ["DATASETS", "NOTICES", "Dataset", "InputError", "load"]
+__all__ = ["DATASETS", "Dataset", "InputError", "load"]
 
 
-def _load_dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
-    if data_file is not None:
-        raise InputError(
-            "--data_file goes with --dataset=npz; dsprites takes --data_source instead"
-        )
-    if data_source == "files":
-        raise InputError("--data_source=files goes with --dataset=celeb_a; leave it out")
-    _no_variant("dsprites", variant)
-    if data_source == "tfds":
-        return dsprites.load_tfds()
-    return dsprites.load()
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A data set as the programs see it.
+
+    Attributes:
+        load: (data_source, data_file, variant) to the data set, as `data.load` takes them.
+        sources: The values of `data_source` that it takes.
+        file: Whether a `data_file` is `needed`, `refused` or `optional`.
+        has_variants: Whether it comes in several variants.
+        notice: What must be said wherever its images are shown.
+    """
+
+    load: Callable[[str, Path | None, str], Dataset]
+    sources: tuple[str, ...] = ("rendered",)
+    file: Literal["needed", "refused", "optional"] = "refused"
+    has_variants: bool = False
+    notice: str = ""
 
 
-def _load_npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
-    if data_file is None:
-        raise InputError("--dataset=npz needs --data_file=PATH, an .npz with images and factors")
-    _no_variant("npz", variant)
-    return arrays.load(data_file)
+def _celeba(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import celeba
 
-
-def _no_variant(name: str, variant: str) -> None:
-    if variant:
-        raise InputError(f"{name} has no variants; leave out --variant={variant}")
-
-
-def _load_celeba(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     return celeba.load(data_source, data_file, variant)
 
 
-def _load_faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
-    if data_file is not None:
-        raise InputError("--data_file goes with --dataset=npz or celeb_a; faces are rendered here")
-    if data_source != "rendered":
-        raise InputError(f"faces are rendered by the kit; leave out --data_source={data_source}")
+def _dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import dsprites
+
+    del data_file, variant
+    return dsprites.load_tfds() if data_source == "tfds" else dsprites.load()
+
+
+def _faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import faces
+
+    del data_source, data_file
     return faces.load(variant)
 
 
-DATASETS: dict[str, Callable[[str, Path | None, str], Dataset]] = {
-    "celeb_a": _load_celeba,
-    "dsprites": _load_dsprites,
-    "faces": _load_faces,
-    "npz": _load_npz,
+def _npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import arrays
+
+    del data_source, variant
+    assert data_file is not None
+    return arrays.load(data_file)
+
+
+DATASETS = {
+    "celeb_a": Entry(_celeba, ("rendered", "tfds", "files"), "optional", has_variants=True),
+    "dsprites": Entry(_dsprites, ("rendered", "tfds")),
+    "faces": Entry(
+        _faces,
+        has_variants=True,
+        notice="The faces are synthetic: drawn by a computer, no photographs, and nobody's "
+        "likeness.",
+    ),
+    "npz": Entry(_npz, ("rendered", "tfds", "files"), "needed"),
 }
-
-
-# What must be said wherever a data set's images are shown.
-NOTICES = {"faces": faces.NOTICE}
 
 
 def load(
@@ -79,4 +95,16 @@ def load(
     """
     if name not in DATASETS:
         raise InputError(f"unknown data set {name!r}; expected one of {', '.join(DATASETS)}")
-    return DATASETS[name](data_source, data_file, variant)
+    entry = DATASETS[name]
+    if data_source not in entry.sources:
+        raise InputError(
+            f"{name} is not read from data_source={data_source}; expected one of "
+            f"{', '.join(entry.sources)}"
+        )
+    if data_file is None and entry.file == "needed":
+        raise InputError(f"{name} needs data_file=PATH, an .npz with images and factors")
+    if data_file is not None and entry.file == "refused":
+        raise InputError(f"{name} is no file; leave out data_file={data_file}")
+    if variant and not entry.has_variants:
+        raise InputError(f"{name} has no variants; leave out variant={variant}")
+    return entry.load(data_source, data_file, variant)

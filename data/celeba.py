@@ -59,8 +59,8 @@ def load(data_source: str, folder: Path | None, variant: str, cache: Path | None
     name, partition = _parse(variant)
     if (data_source == "files") != (folder is not None):
         raise InputError(
-            "celeb_a takes --data_source=files and --data_file=FOLDER together, "
-            "or --data_source=tfds, or neither flag once it is prepared"
+            "celeb_a takes data_source=files and data_file=FOLDER together, "
+            "or data_source=tfds, or neither of them once it is prepared"
         )
     root = (cache or cache_directory()) / "celeb_a"
     if folder is not None:
@@ -70,7 +70,7 @@ def load(data_source: str, folder: Path | None, variant: str, cache: Path | None
     prepared = _read(root, name, partition, NUM_IMAGES)
     if prepared is None:
         raise InputError(
-            f"celeb_a as {name} is not prepared yet; {WHAT_TO_FETCH}, or try --data_source=tfds"
+            f"celeb_a as {name} is not prepared yet; {WHAT_TO_FETCH}, or try data_source=tfds"
         )
     return prepared
 
@@ -145,7 +145,7 @@ def _from_tfds(name: str, partition: str, root: Path) -> Dataset:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            "--data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or "
+            "data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or "
             f"{WHAT_TO_FETCH}"
         ) from error
     try:

@@ -28,16 +28,10 @@ Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling 
 Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young
 """
 ATTRIBUTES = tuple(_ATTRIBUTES.split())
-LANDMARKS = tuple(
-    f"{point}_{axis}"
-    for point in ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
-    for axis in "xy"
-)
 
 IMAGES_ZIP, IMAGES_FOLDER = "img_align_celeba.zip", "img_align_celeba"
 ATTRIBUTES_FILE = "list_attr_celeba.txt"
 PARTITION_FILE = "list_eval_partition.txt"
-LANDMARKS_FILE = "list_landmarks_align_celeba.txt"
 OFFICIAL_BYTES = {
     IMAGES_ZIP: 1_443_490_838,
     ATTRIBUTES_FILE: 26_721_026,
@@ -46,7 +40,7 @@ OFFICIAL_BYTES = {
 WHAT_TO_FETCH = (
     f"fetch {', '.join(f'{name} ({size:,} bytes)' for name, size in OFFICIAL_BYTES.items())} from "
     "mmlab.ie.cuhk.edu.hk/projects/CelebA.html into one folder and give "
-    "--data_source=files --data_file=FOLDER"
+    "data_source=files data_file=FOLDER"
 )
 
 
@@ -113,22 +107,6 @@ def read_labels(folder: Path) -> Labels:
         raise InputError(f"{partition_file}: a partition is not 0 (train), 1 (valid) or 2 (test)")
     numbers = np.array([by_name[name] for name in names], np.uint8)
     return in_order(names, (signs > 0).astype(np.uint8), numbers)
-
-
-def read_landmarks(folder: Path, labels: Labels) -> np.ndarray:
-    """Reads the landmarks in the order of the labels: int16 [n, 10] in pixels of the whole image.
-
-    Raises:
-        InputError: If the list is missing, cut short, or of other images than the labels.
-    """
-    names, points = _read_table(folder / LANDMARKS_FILE, LANDMARKS)
-    row = {name: i for i, name in enumerate(names)}
-    if row.keys() != set(labels.names):
-        raise InputError(
-            f"{folder / LANDMARKS_FILE}: its images are not those of {ATTRIBUTES_FILE}; "
-            "fetch both anew"
-        )
-    return points[[row[name] for name in labels.names]]
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> tuple[list[str], np.ndarray]:

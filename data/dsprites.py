@@ -19,8 +19,7 @@ from data.dataset import Dataset
 from data.files import InputError, atomic_write, cache_directory, exclusive
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "pos_x", "pos_y")
-FACTOR_SIZES = (3, 6, 40, 32, 32)
-SHAPES = ("square", "ellipse", "heart")
+FACTOR_SIZES = (3, 6, 40, 32, 32)  # shapes: square, ellipse, heart
 NUM_IMAGES = int(np.prod(FACTOR_SIZES))
 IMAGE_SIZE = 64
 SUBPIXELS = 256  # vertices lie on a grid of 1/256 pixel, so all that follows is exact in integers
@@ -224,7 +223,7 @@ def load_tfds() -> Dataset:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise InputError(
-            "--data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or leave "
+            "data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or leave "
             "the flag out: the rendered data set is the same"
         ) from error
     try:
@@ -232,7 +231,7 @@ def load_tfds() -> Dataset:
     except Exception as error:  # whatever a download can raise
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"TensorFlow Datasets could not fetch dsprites ({first_line}); leave --data_source "
+            f"TensorFlow Datasets could not fetch dsprites ({first_line}); leave data_source "
             "out: the rendered data set is the same"
         ) from error
     return from_examples(examples)

@@ -19,9 +19,6 @@ from data.dataset import Dataset
 from data.face_geometry import MEAN_BREADTH, Mesh
 from data.files import InputError, atomic_write, cache_directory, exclusive
 
-# To be said wherever the images are shown.
-NOTICE = "The faces are synthetic: drawn by a computer, no photographs, and nobody's likeness."
-
 # What each class of each factor stands for. Angles are in degrees: azimuths are positive to the
 # viewer's right, elevations upwards; the light's are the camera's, not the head's. Lengths are in
 # millimetres: how far a smile lifts the corners of the mouth, between the lips, of the hair, and

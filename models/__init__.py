@@ -11,7 +11,7 @@ Every generative model is an object with the same few members, which are all tha
   log of their posterior variances [batch, d] or None.
 - `start(images, seed)`: decoder inputs float32 [batch, D] that stand for real images.
 - `decode(inputs)`: images float32 [batch, height, width, channels] in [0, 1].
-- `strata`: the parts of the decoder's input whose basis can be turned, the primary one first.
+- `latent_blocks`: the parts of the decoder's input whose basis can be rotated, the primary first.
 - `sample(num_images, seed, temperature)`: images drawn from the model.
 
 `models.factor_predictor`, which reads factors from images, has the first four alone; its
@@ -22,40 +22,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.settings import (
-    BetaVAESettings,
-    FactorPredictorSettings,
-    GlowSettings,
-    InfoGANSettings,
-    Settings,
-)
+from data import random_streams
+from models.registry import row_of
+from models.settings import Settings
 
 
 def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> Any:
     """Builds a model, as described above, with its initial weights.
 
     Args:
-        settings: One of the classes of `models.settings`; its type says which model.
+        settings: Of a model in `models.registry`; its type says which.
         image_shape: (height, width, channels).
-        seed: Of the initial weights.
+        seed: The seed of the initial weights.
     """
-    import numpy as np
-
-    rng = np.random.default_rng([seed, 0])
-    if isinstance(settings, BetaVAESettings):
-        from models.beta_vae import BetaVAE
-
-        return BetaVAE(settings, image_shape, rng)
-    if isinstance(settings, GlowSettings):
-        from models.glow import Glow
-
-        return Glow(settings, image_shape, rng)
-    if isinstance(settings, InfoGANSettings):
-        from models.infogan import InfoGAN
-
-        return InfoGAN(settings, image_shape, rng)
-    if isinstance(settings, FactorPredictorSettings):
-        from models.factor_predictor import FactorPredictor
-
-        return FactorPredictor(settings, image_shape, rng)
-    raise TypeError(f"no model has the settings {settings!r}")
+    rng = random_streams.generator(seed, random_streams.WEIGHTS)
+    return row_of(settings).load()(settings, image_shape, rng)

@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from models import networks, optimizers
+from models import networks, objectives, optimizers
 from models.architectures import NETWORKS
+from models.latent_blocks import LatentBlock, coordinates
+from models.objectives.base import Batch
 from models.settings import BetaVAESettings
-from models.strata import Stratum, coordinates
 
 tfd = tfp.distributions
 
@@ -66,29 +67,6 @@ def num_parameters(settings: BetaVAESettings) -> int:
     return 2 * d + (d * (d - 1) // 2 if settings.posterior == "full_covariance" else 0)
 
 
-def objective(
-    reconstruction: tf.Tensor, kl: tf.Tensor, step: tf.Tensor, settings: BetaVAESettings
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The loss to minimise, and the weight or capacity in force.
-
-    Args:
-        reconstruction: Scalar, mean over images of -log p(x | z), nats.
-        kl: Scalar, mean over images of KL(q(z | x) || p(z)), nats.
-        step: Scalar int, training steps already made.
-        settings: The objective and its constants.
-    """
-    progress = tf.minimum(tf.cast(step, tf.float32) / max(settings.ramp_steps, 1), 1.0)
-    if settings.objective == "capacity":
-        capacity = settings.capacity * progress
-        return reconstruction + settings.gamma * tf.abs(kl - capacity), capacity
-    beta = tf.constant(settings.beta)
-    if settings.objective == "annealed_beta":
-        beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
-    if settings.objective == "autoencoder":
-        beta = tf.constant(0.0)
-    return reconstruction + beta * kl, beta
-
-
 class BetaVAE:
     """A beta-VAE with its optimiser: what the training loop trains and the later steps read."""
 
@@ -112,6 +90,7 @@ class BetaVAE:
         else:
             self.optimizer = keras.optimizers.SGD(settings.learning_rate, momentum=0.9)
         self.optimizer.build(self._weights)
+        self.objective = objectives.load(settings.objective).Objective(settings, rng)
         self.prior = tfd.MultivariateNormalDiag(
             tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
         )
@@ -119,18 +98,17 @@ class BetaVAE:
     @property
     def term_names(self) -> tuple[str, ...]:
         """Names of what `train_step` returns, in order."""
-        pressure = "capacity" if self.settings.objective == "capacity" else "beta"
-        return ("loss", "reconstruction", "kl", pressure)
+        return ("loss", "reconstruction", "kl", *self.objective.term_names)
 
     def variables(self) -> dict[str, keras.Variable]:
         """All state that training changes, by name: weights and the optimiser's slots."""
         named = {f"weights/{v.path}": v for v in self._weights}
         # Not by path: Keras numbers a process's optimisers, and a checkpoint must not depend on it.
         named |= {f"optimizer/{v.name}": v for v in self.optimizer.variables}
-        return named
+        return named | {f"objective/{k}": v for k, v in self.objective.variables().items()}
 
     @property
-    def strata(self) -> tuple[Stratum, ...]:
+    def latent_blocks(self) -> tuple[LatentBlock, ...]:
         """All latents, raw."""
         d = self.settings.num_latents
         return (coordinates("latents", np.arange(d), d, "all latents"),)
@@ -165,23 +143,27 @@ class BetaVAE:
         of_normal = math.prod(images.shape[1:]) * (math.log(sd) + math.log(2 * math.pi) / 2)
         return squares / tf.cast(tf.shape(images)[0], tf.float32) + of_normal
 
-    def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The terms of the objective on a batch, scalars in nats an image.
+    def batch_of(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> Batch:
+        """A batch as it passes through the model.
 
         Args:
             images: float32 [batch, height, width, channels] in [0, 1].
             step: Scalar int, training steps already made.
-            seed: int32 [2], of the latents' stateless draw.
+            seed: int32 [2], the seed of the latents' stateless draw.
         """
         posterior = self.posterior(images)
-        if self.settings.objective == "autoencoder":
-            latents = posterior.mean()
-        else:
-            latents = posterior.sample(seed=seed)
+        latents = self.objective.latents(posterior, seed)
         reconstruction = self._reconstruction(latents, images)
         kl = tf.reduce_mean(kl_from_standard_normal(posterior))
-        loss, pressure = objective(reconstruction, kl, step, self.settings)
-        return dict(zip(self.term_names, (loss, reconstruction, kl, pressure), strict=True))
+        return Batch(images, posterior, latents, reconstruction, kl, step, seed)
+
+    def losses(self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The terms of the objective, scalars in nats an image; arguments as in `batch_of`."""
+        return self._terms(self.batch_of(images, step, seed))
+
+    def _terms(self, batch: Batch) -> dict[str, tf.Tensor]:
+        loss, terms = self.objective.loss(batch)
+        return {"loss": loss, "reconstruction": batch.reconstruction, "kl": batch.kl, **terms}
 
     def train_step(
         self, images: tf.Tensor, step: tf.Tensor, seed: tf.Tensor, num_replicas: int = 1
@@ -191,13 +173,15 @@ class BetaVAE:
         Args:
             images: This replica's part of the batch.
             step: Scalar int, training steps already made.
-            seed: int32 [2], of this replica's draw.
+            seed: int32 [2], the seed of this replica's draw.
             num_replicas: Over how many replicas Keras sums the gradients.
         """
         with tf.GradientTape() as tape:
-            terms = self.losses(images, step, seed)
+            batch = self.batch_of(images, step, seed)
+            terms = self._terms(batch)
             loss = terms["loss"] / num_replicas
         self.optimizer.apply(tape.gradient(loss, self._weights), self._weights)
+        self.objective.update(batch, num_replicas)
         return terms
 
     def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -76,7 +76,7 @@ def convolve_transposed(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tens
 def convolve_to_few(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """A convolution of stride 1 with SAME padding, computed from the side of its outputs.
 
-    It is the transposed convolution of the kernel turned around.
+    It is the transposed convolution of the kernel rotated around.
 
     Args:
         x: [batch, h, w, inputs].

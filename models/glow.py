@@ -11,8 +11,8 @@ import tensorflow_probability as tfp
 
 from data.files import InputError
 from models import flow, optimizers
+from models.latent_blocks import LatentBlock, coordinates
 from models.settings import GlowSettings
-from models.strata import Stratum, coordinates
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -105,7 +105,7 @@ class Glow:
         return named
 
     @property
-    def strata(self) -> tuple[Stratum, ...]:
+    def latent_blocks(self) -> tuple[LatentBlock, ...]:
         """The last level's channels at all positions alike, at its central one, and everything."""
         height, width, channels = self._top_shape
         first = self._dimension - math.prod(self._top_shape)
@@ -117,7 +117,9 @@ class Glow:
             return embedded
 
         return (
-            Stratum("channels", channels, embed, "the last level's channels, at every position"),
+            LatentBlock(
+                "channels", channels, embed, "the last level's channels, at every position"
+            ),
             coordinates(
                 "position",
                 np.arange(centre, centre + channels),

@@ -11,9 +11,9 @@ import tensorflow as tf
 from models import gan_networks, optimizers
 from models.architectures import GAN_NETWORKS
 from models.infogan_codes import Codes
+from models.latent_blocks import LatentBlock, coordinates
 from models.settings import InfoGANSettings
 from models.spectral_norm import SpectralNorm
-from models.strata import Stratum, coordinates
 
 
 class InfoGAN:
@@ -80,8 +80,8 @@ class InfoGAN:
         return named
 
     @property
-    def strata(self) -> tuple[Stratum, ...]:
-        """The continuous codes and the noise, both Gaussianised; categories cannot be turned."""
+    def latent_blocks(self) -> tuple[LatentBlock, ...]:
+        """The continuous codes and the noise, both Gaussianised; categories cannot be rotated."""
         settings, size = self.settings, self.codes.size
         codes, noise = np.arange(settings.num_codes), np.arange(size - settings.num_noise, size)
         parts = (
@@ -251,7 +251,7 @@ class InfoGAN:
     def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, None]:
         """Q's means of the continuous codes, [batch, num_codes], which can leave the codes' cube.
 
-        Without any continuous codes there is nothing whose basis could be turned: [batch, 0].
+        Without any continuous codes there is nothing whose basis could be rotated: [batch, 0].
         """
         return self._parameters(images)[:, : self.settings.num_codes], None
 

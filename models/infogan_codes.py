@@ -1,7 +1,7 @@
 """What InfoGAN's generator is given, and how much of it Q reads back from the images.
 
 The input [batch, size] holds continuous codes, one-hot categories and incompressible noise, in this
-order. Bases are turned where every coordinate is N(0, 1): a uniform code c is g with
+order. Bases are rotated where every coordinate is N(0, 1): a uniform code c is g with
 c = 2 Phi(g) - 1, so that no rotation of g takes a code out of the cube it was trained on.
 """
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, ClassVar, Protocol
 
 from data.dataset import Dataset
 from data.files import InputError
 from models.architectures import GAN_NETWORKS, NETWORKS
+from models.objectives import OBJECTIVES
 
 POSTERIORS = ("diagonal", "full_covariance")
 DECODERS = ("bernoulli", "gaussian")
-OBJECTIVES = ("beta", "annealed_beta", "capacity", "autoencoder")
 OPTIMIZERS = ("adam", "adagrad", "sgd")
 COUPLINGS = ("affine", "affine_exp", "additive")
 CODES = ("uniform", "gaussian")
 DEVIATIONS = ("fixed", "learned")
 CONSTRAINTS = ("none", "spectral")
 PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+class Settings(Protocol):
+    """What defines a model: a frozen dataclass of its own, which JSON can hold."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def precision(self) -> str:
+        """A key of `PRECISIONS`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +40,12 @@ class BetaVAESettings:
         posterior: `diagonal` (MultivariateNormalDiag) or `full_covariance`
             (MultivariateNormalTriL), the control of Rolinek et al. 2019, section 5.
         decoder: `bernoulli`, or `gaussian` with standard deviation `decoder_sd`.
-        objective: `beta`: reconstruction + beta KL (Higgins et al. 2017, eq. 4);
-            `annealed_beta`: beta falls geometrically from `beta_start` over `ramp_steps`;
-            `capacity`: reconstruction + gamma |KL - C|, C rising from 0 to `capacity` nats over
-            `ramp_steps` (Burgess et al. 2018, eq. 8); `autoencoder`: the reconstruction alone, of
-            the posterior's mean, without noise: a control.
+        objective: One of `objectives.OBJECTIVES`, each of which has a file.
+        beta: The weight of the KL divergence, or that at the end of a ramp.
+        beta_start: That at the start of a ramp.
+        gamma, capacity: The weight of the KL divergence's distance from a capacity, and the
+            capacity at the end of its ramp, nats.
+        ramp_steps: Steps of either ramp.
         optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8), `adagrad`, or `sgd` with momentum
             .9, a control.
         precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
@@ -256,13 +268,3 @@ class FactorPredictorSettings:
             symmetries=dataset.symmetries,
             decay_steps=num_steps,
         )
-
-
-Settings = BetaVAESettings | GlowSettings | InfoGANSettings | FactorPredictorSettings
-
-MODELS: dict[str, type[Settings]] = {
-    "beta_vae": BetaVAESettings,
-    "glow": GlowSettings,
-    "infogan": InfoGANSettings,
-    "factor_predictor": FactorPredictorSettings,
-}

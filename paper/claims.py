@@ -11,7 +11,7 @@ import pandas as pd
 
 from paper.sources import Results
 from paper.words import listing, markup
-from reproduce import ledger
+from reproduce.reporting import ledger
 
 FILE = Path(__file__).parent / "claims.toml"
 UNAVAILABLE = "not available"

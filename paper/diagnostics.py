@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.registry import MODELS
 from paper.plots import METRICS
 from paper.sources import POSTERIORS, PROSE, SYSTEMS, Results
 from paper.words import decimal, listing, p_value, plain, thousands
@@ -43,7 +44,8 @@ def reached(results: Results, profile: str) -> str:
     """What the trainings reached, by their own last logged terms."""
     parts = []
     for arm in SYSTEMS:
-        terms = _TERMS[arm.partition("/")[0]]
+        model = MODELS[arm.partition("/")[0]]
+        terms = {term.column: term.prose for term in model.terms if term.prose}
         runs = results.runs(profile, arm)
         ends = [run.table("training.csv", ["step", *terms]).iloc[-1] for run in runs]
         means = [
@@ -55,13 +57,6 @@ def reached(results: Results, profile: str) -> str:
 
 def _rough(value: float) -> str:
     return decimal(value, 2) if abs(value) < 1 else f"{value:.1f}"
-
-
-_TERMS = {
-    "beta_vae": {"reconstruction": "a reconstruction loss of {} nats", "kl": "a KL term of {}"},
-    "infogan": {"code_correlation": "a correlation of {} between codes and _Q_’s estimates"},
-    "glow": {"bits_per_dim": "{} bits per dimension"},
-}
 
 
 def scale(results: Results, profile: str) -> str:

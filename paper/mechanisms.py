@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import Results
 from paper.words import sentence
-from reproduce.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
+from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
 FILES = ("rolinek_table", "rolinek_toy", "zietlow", "bau_geodesic", "szegedy", "likelihood")
 _COLUMNS = ("arm", "measure", "seed", "value", "sd", "num_seeds", "published", "published_sd")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import SYSTEMS, Results, Run, name
-from reproduce.style import LEARNED, heat_map, side_by_side
+from reproduce.reporting.style import LEARNED, heat_map, side_by_side
 
 _SHOWN = 6  # axes of a basis in a heat map
 _FEW = 6  # factors: heat maps of so many fit beside each other

@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 
 from paper.sources import POSTERIORS, SYSTEMS, Results, Run, name
 from paper.words import p_value, plain, signed
-from reproduce import style
-from reproduce.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
+from reproduce.reporting import style
+from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
 COLUMN, PAGE = 3.33, 7.0  # inches: a column's width, and that of both
 STYLE: dict[Any, Any] = style.BASE | {

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from models.registry import PRIMARY
 from paper import claims, diagnostics, mechanisms
 from paper.plots import METRICS
 from paper.sources import (
@@ -28,14 +29,8 @@ from paper.sources import (
 )
 from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
 
-PRIMARY = {arm: "traversal_purity" if arm == "glow" else "mig" for arm in SYSTEMS}
-_CONTROLS = {
-    "beta_vae/diagonal": "the diagonal β-VAE",
+_CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
-    "beta_vae/sgd": "the β-VAE trained by SGD",
-    "autoencoder": "the autoencoder",
-    "untrained": "the untrained encoder",
-    "infogan/gaussian": "InfoGAN with Gaussian codes",
 }
 _DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
 
@@ -58,12 +53,12 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     if row["special"]:
         alone = int(row["special_seeds"])
         return (
-            f"{text}: the axes are told apart from random ones. Taken alone, {count(alone)} of the "
-            f"{count(seeds)} seeds would be."
+            f"{text}: the axes are distinguishable from random ones. Taken alone, {count(alone)} "
+            f"of the {count(seeds)} seeds would be."
         )
     needed = [row["haar_detectable"], row.get("haar_active_detectable")]
     shown = dict.fromkeys(decimal(v) for v in needed if v is not None and pd.notna(v))
-    return f"{text}: not told apart from random axes. It would have taken {listing([*shown])}."
+    return f"{text}: not distinguishable from random axes. It would have taken {listing([*shown])}."
 
 
 def contrast(results: Results, profile: str, metric: str) -> str:
@@ -117,17 +112,17 @@ def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
 
 
 def answer(results: Results, profile: str) -> str:
-    """Which systems' axes are told apart from random ones by their primary metric, and not."""
+    """Which systems' axes are distinguishable from random ones by their primary metric, and not."""
     found = _outcomes(results, profile)
     if len(found["same"]) == len(SYSTEMS):
-        return f"On {_DATA[profile]}, no system's axes are told apart from random ones."
+        return f"On {_DATA[profile]}, no system's axes are distinguishable from random ones."
     if len(found["special"]) == len(SYSTEMS):
-        return f"On {_DATA[profile]}, all systems' axes are told apart from random ones."
+        return f"On {_DATA[profile]}, all systems' axes are distinguishable from random ones."
     parts: list[str] = []
     for outcome, verb in (
-        ("special", "are told apart from random ones"),
-        ("uncorrected", "are told apart from random ones only before Holm's correction"),
-        ("same", "are not told apart from random ones"),
+        ("special", "are distinguishable from random ones"),
+        ("uncorrected", "are distinguishable from random ones only before Holm's correction"),
+        ("same", "are not distinguishable from random ones"),
     ):
         if found[outcome]:
             who = "those of" if parts else "the axes of"
@@ -158,12 +153,12 @@ def conclusion(results: Results, profile: str) -> str:
     if not found["special"]:
         return (
             f"{start} stands, up to the effects that this design could see: no learned axes were "
-            "told apart from a random linear transform of them."
+            "distinguishable from a random linear transform of them."
         )
     return (
         f"{start} is neither right nor wrong of generative models as such. It fails where a "
         "learned basis agrees with the factors as random ones do not, and it stands, up to the "
-        "effects that this design could see, where none was told apart."
+        "effects that this design could see, where no axes were distinguishable."
     )
 
 
@@ -228,11 +223,11 @@ def leak(results: Results, profile: str) -> str:
 
 
 def controls(results: Results) -> str:
-    """In which controls the axes are told apart from random ones by MIG, and in which not."""
+    """In which controls the axes are distinguishable from random ones by MIG, and in which not."""
     table = results.table(f"{CONTROLS}/verdict.csv", ["model", "metric", "special"])
     table = table[table["metric"] == "mig"]
     groups = []
-    for special, verb in ((True, "are told apart"), (False, "are not told apart")):
+    for special, verb in ((True, "are distinguishable"), (False, "are not distinguishable")):
         models = table.loc[table["special"].astype(bool) == special, "model"]
         if len(models):
             named = listing([_CONTROLS.get(str(model), name(str(model))) for model in models])

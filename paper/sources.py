@@ -13,26 +13,12 @@ import numpy as np
 import pandas as pd
 
 from data.files import InputError, load_npz
+from models.registry import ARMS, PRIMARY
 from paper import thin
 
 QUICK, FACES, CONTROLS, LONG = "quick", "quick-faces", "controls", "long"
-ARMS = {  # in the order in which they are shown
-    "beta_vae/diagonal": "β-VAE, diagonal",
-    "beta_vae/full_covariance": "β-VAE, full covariance",
-    "infogan": "InfoGAN, codes",
-    "glow": "Glow, channels",
-    "beta_vae/sgd": "β-VAE, diagonal, SGD",
-    "autoencoder": "autoencoder",
-    "untrained": "untrained encoder",
-    "infogan/gaussian": "InfoGAN, Gaussian codes",
-}
-PROSE = {  # the systems within a sentence
-    "beta_vae/diagonal": "the diagonal β-VAE",
-    "beta_vae/full_covariance": "the full-covariance β-VAE",
-    "infogan": "InfoGAN's codes",
-    "glow": "Glow's channels",
-}
-SYSTEMS = tuple(PROSE)
+PROSE = {arm.key: arm.prose for arm in ARMS.values()}  # within a sentence
+SYSTEMS = tuple(PRIMARY)
 POSTERIORS = SYSTEMS[:2]
 TURNED = ", factors turned"
 
@@ -46,7 +32,8 @@ class MissingError(Exception):
 
 def name(arm: str) -> str:
     """An arm in few words."""
-    return ARMS.get(arm.removesuffix(TURNED), arm) + (TURNED if arm.endswith(TURNED) else "")
+    key = arm.removesuffix(TURNED)
+    return (ARMS[key].label if key in ARMS else key) + arm.removeprefix(key)
 
 
 @dataclasses.dataclass(frozen=True)

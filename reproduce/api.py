@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from reproduce import assessment, representation
+from reproduce.basis import assessment, representation
 
 
 def assess_basis(
@@ -30,10 +30,10 @@ def assess_basis(
         factor_names: The k names; numbered by default.
         log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
         families: Keys of `bases.FAMILIES`.
-        metrics: Keys of `scoring.METRICS`.
+        metrics: Some of `registry.OF_LATENTS`.
         num_bases: Draws of each null family.
         num_fits: Draws for metrics that need a fit for every basis.
-        seed: Of the draws.
+        seed: The seed of the draws.
         workers: Processes for such fits.
 
     Returns:

@@ -14,19 +14,21 @@ import numpy as np
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
+from reproduce import program
+from reproduce.basis import bases
+from reproduce.metrics import registry
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
 _FAMILIES = flags.DEFINE_list(
-    "families", list(choices.FAMILIES), f"Some of {', '.join(choices.FAMILIES)}."
+    "families", list(bases.FAMILIES), f"Some of {', '.join(bases.FAMILIES)}."
 )
-_METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(choices.METRICS)}.")
+_METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(registry.OF_LATENTS)}.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
 _NUM_FITS = flags.DEFINE_integer(
     "num_fits", 99, "Draws for metrics that need a fit for every basis.", lower_bound=1
 )
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes for such fits.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the draws.", lower_bound=0)
 _DEVICE = flags.DEFINE_enum(
     "device", "cpu", ["cpu", "gpu"], "Where mutual information is computed."
 )
@@ -51,8 +53,8 @@ def main() -> None:
     if not _REPRESENTATION.value:
         raise InputError("--representation is missing; give a representation.npz")
     families, metrics = _FAMILIES.value, _METRICS.value
-    choices.check_families(families)
-    choices.check_metrics(metrics)
+    bases.check_families(families)
+    registry.check_metrics(metrics)
     if len(_TURNED_FACTORS.value) not in (0, 2):
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:
@@ -63,10 +65,11 @@ def main() -> None:
     ):
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
-    from reproduce import assessment, bases, progress, representation
+    from reproduce.basis import assessment, representation
+    from reproduce.training import progress
 
     if _REPORT.value:
-        from reproduce import page, verdicts
+        from reproduce.reporting import judging, page
     tested = representation.load(_REPRESENTATION.value)
     if _TURNED_FACTORS.value:
         tested = representation.turned(tested, *_TURNED_FACTORS.value)
@@ -100,8 +103,8 @@ def main() -> None:
         write_text(output.parent / "cherry_picking.csv", text)
     write_text(output, found.table.to_csv(index=False))
     if _REPORT.value:
-        results = verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
-        table, contrasts = verdicts.judge(results, seed=0)
+        results = judging.read_representations([Path(_REPRESENTATION.value)], [output])
+        table, contrasts = judging.judge(results, seed=0)
         write_text(Path(_REPORT.value), page.render(results, table, contrasts))
     shown = found.table.dropna(axis=1, how="all")
     print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from absl import flags
 
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import registry
 
 _METRICS = flags.DEFINE_list(
-    "metrics", list(choices.METRICS), f"Some of {', '.join(choices.METRICS)}."
+    "metrics", list(registry.OF_LATENTS), f"Some of {', '.join(registry.OF_LATENTS)}."
 )
 _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 200, "Representations for each metric and way of drawing.", lower_bound=1
@@ -21,15 +22,16 @@ _NUM_TREE_BASES = flags.DEFINE_integer(
     "num_tree_bases", 19, "The same for dci, whose boosted trees are slow.", lower_bound=1
 )
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "calibration.csv", "A row for each family and metric.")
 
 
 def main() -> None:
     """Checks the flags, measures, writes, prints."""
-    choices.check_metrics(_METRICS.value)
+    registry.check_metrics(_METRICS.value)
     from data.files import write_text
-    from reproduce import operating_characteristics, progress
+    from reproduce.basis import operating_characteristics
+    from reproduce.training import progress
 
     designs = operating_characteristics.calibration_designs(
         _METRICS.value, _NUM_BASES.value, _NUM_TREE_BASES.value

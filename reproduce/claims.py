@@ -30,7 +30,7 @@ def main() -> None:
     if results.exists() and not results.is_dir():
         raise InputError(f"{results} is no folder; give one of result files")
     from data.files import write_text
-    from reproduce import ledger
+    from reproduce.reporting import ledger
 
     claims = ledger.read(file)
     findings = {}

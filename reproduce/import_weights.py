@@ -15,8 +15,9 @@ from absl import flags
 
 import data
 from data.files import InputError
-from reproduce import program, recipes
-from reproduce.runs import RunConfig, RunDirectory
+from reproduce import program
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunConfig, RunDirectory
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "An .npz of a state_dict.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run directory to make.")
@@ -33,7 +34,7 @@ def main() -> None:
     program.require_choice(_DATASET.value, data.DATASETS, "data set")
     from pathlib import Path
 
-    from reproduce import torch_weights
+    from reproduce.training import torch_weights
 
     state = torch_weights.read(Path(_WEIGHTS.value))
     changes = {"num_latents": torch_weights.num_latents(state), "num_steps": 1}

@@ -19,9 +19,10 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
-from reproduce import grid, jobs, own_data, program
-from reproduce.executors import LocalExecutor
-from reproduce.profiles import PROFILES, Profile
+from reproduce import program
+from reproduce.pipeline import grid, jobs, own_data
+from reproduce.pipeline.executors import LocalExecutor
+from reproduce.pipeline.profiles import PROFILES, Profile
 
 _PROFILE = flags.DEFINE_string("profile", "quick", f"One of {', '.join(PROFILES)}.")
 _DATASET = flags.DEFINE_string(

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from data.files import InputError, write_text
-from reproduce import jobs, program
-from reproduce.executors import LocalExecutor
+from reproduce import program
 from reproduce.mechanisms import EXPERIMENTS, SCALES
+from reproduce.pipeline import jobs
+from reproduce.pipeline.executors import LocalExecutor
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-r"""Measures how often the test finds aligned axes that were turned part of the way.
+r"""Measures how often the test finds aligned axes that were rotated part of the way.
 
 Example:
     python -m reproduce.power --output=paper/results/power.csv --workers=2
@@ -9,12 +9,13 @@ from __future__ import annotations
 from absl import flags
 
 from data.files import InputError
-from reproduce import choices, program
+from reproduce import program
+from reproduce.metrics import registry
 
 _METRICS = flags.DEFINE_list(
     "metrics",
     ["mig", "mig_sup", "modularity", "sap_continuous", "factor_vae"],
-    f"Some of {', '.join(choices.METRICS)}.",
+    f"Some of {', '.join(registry.OF_LATENTS)}.",
 )
 _TIMES = flags.DEFINE_list(
     "times",
@@ -23,16 +24,16 @@ _TIMES = flags.DEFINE_list(
 )
 _REPETITIONS = flags.DEFINE_integer("repetitions", 200, "Representations.", lower_bound=1)
 _NUM_BASES = flags.DEFINE_integer("num_bases", 499, "Draws of each family.", lower_bound=1)
-_NUM_POINTS = flags.DEFINE_integer("num_points", 500, "Of each representation.", lower_bound=2)
+_NUM_POINTS = flags.DEFINE_integer("num_points", 500, "Rows of each representation.", lower_bound=2)
 _NUM_FACTORS = flags.DEFINE_integer("num_factors", 4, "And as many latents.", lower_bound=2)
 _WORKERS = flags.DEFINE_integer("workers", 1, "Processes.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "power.csv", "A row for each t, family, metric and level.")
 
 
 def main() -> None:
     """Checks the flags, measures, writes, prints."""
-    choices.check_metrics(_METRICS.value)
+    registry.check_metrics(_METRICS.value)
     try:
         times = [float(time) for time in _TIMES.value]
     except ValueError:
@@ -41,7 +42,8 @@ def main() -> None:
         raise InputError(f"--times is {','.join(_TIMES.value)!r}; expected numbers from 0 to 1")
 
     from data.files import write_text
-    from reproduce import operating_characteristics, progress
+    from reproduce.basis import operating_characteristics
+    from reproduce.training import progress
 
     design = operating_characteristics.Design(
         tuple(_METRICS.value),

@@ -22,18 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
+from models.registry import MODELS
 from reproduce import program
-from reproduce.runs import RunDirectory
+from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from data.dataset import Dataset
-    from models.strata import Stratum
-    from reproduce.readings import Factors
-    from reproduce.representation import Representation
+    from models.latent_blocks import LatentBlock
+    from reproduce.basis.representation import Representation
+    from reproduce.traversal.predicted_factors import Factors
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run of a generative model.")
 _DECODER = flags.DEFINE_string(
@@ -48,7 +50,9 @@ _REPRESENTATION = flags.DEFINE_string(
 _PREDICTOR_DIR = flags.DEFINE_string(
     "predictor_dir", None, "A finished run of --model=factor_predictor."
 )
-_NUM_BASES = flags.DEFINE_integer("num_bases", 199, "Random bases a stratum.", lower_bound=1)
+_NUM_BASES = flags.DEFINE_integer(
+    "num_bases", 199, "Random bases of each latent block.", lower_bound=1
+)
 _NUM_LINEAR_BASES = flags.DEFINE_integer(
     "num_linear_bases", 9999, "Random bases in the limit of small steps.", lower_bound=1
 )
@@ -65,7 +69,7 @@ _ENERGY = flags.DEFINE_float(
     "images of the data set.",
     lower_bound=1e-9,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the random bases.", lower_bound=0)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "A folder; by default --run_dir.")
 
 _SAMPLE = 2_000  # images, for the energy, for labelled means, and for the predictor's accuracy
@@ -106,12 +110,12 @@ def _checked(decode: Callable[[Any], Any], shape: tuple[int, ...]) -> Callable[[
     return decode_and_check
 
 
-def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]]:
+def _blocks_of_latents(encoded: Representation) -> list[tuple[str, str, LatentBlock]]:
     """All latents as they are (N2), and the active ones, standardised (N1)."""
     import numpy as np
 
-    from models.strata import Stratum, coordinates
-    from reproduce.purity_assessment import METRIC
+    from models.latent_blocks import LatentBlock, coordinates
+    from reproduce.traversal.purity_assessment import METRIC
 
     d = encoded.latents.shape[1]
     found = [("haar", METRIC, coordinates("latents", np.arange(d), d, "all latents"))]
@@ -119,16 +123,18 @@ def _strata_of_latents(encoded: Representation) -> list[tuple[str, str, Stratum]
     if len(active) >= 2:
         axes = np.zeros((len(active), d))
         axes[np.arange(len(active)), active] = encoded.latents[:, active].std(axis=0)
-        stratum = Stratum("active", len(active), lambda u: u @ axes, "active latents, standardised")
-        found.append(("haar_active", METRIC, stratum))
+        block = LatentBlock(
+            "active", len(active), lambda u: u @ axes, "active latents, standardised"
+        )
+        found.append(("haar_active", METRIC, block))
     return found
 
 
-def _strata_of_model(model: Any) -> list[tuple[str, str, Stratum]]:
-    """A model's strata, whose coordinates are standardised by their prior."""
-    from reproduce.purity_assessment import METRIC
+def _blocks_of_model(model: Any) -> list[tuple[str, str, LatentBlock]]:
+    """A model's latent blocks, whose coordinates are standardised by their prior."""
+    from reproduce.traversal.purity_assessment import METRIC
 
-    first, *others = model.strata
+    first, *others = model.latent_blocks
     return [("haar", METRIC, first), *(("haar", f"{METRIC}_{s.name}", s) for s in others)]
 
 
@@ -147,11 +153,7 @@ def main() -> None:
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
     if run is not None:
         config = run.read_config()
-        same = (config.fingerprint, config.image_shape) == (
-            predictor_config.fingerprint,
-            predictor_config.image_shape,
-        )
-        if not same:
+        if not config.sees_images_of(predictor_config):
             raise InputError(
                 f"{predictor_run.path} was trained on other images than {run.path} (data set, or "
                 f"size {predictor_config.image_shape[:2]} and {config.image_shape[:2]}); train a "
@@ -159,47 +161,51 @@ def main() -> None:
             )
     decode = _own_decoder(_DECODER.value) if _DECODER.value else None
     program.start_tensorflow()
-    import numpy as np
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce import progress, purity_assessment, readings, representation, trained, traversals
-    from reproduce.purity import Scene
+    from reproduce.basis import representation
+    from reproduce.training import progress, trained_model
+    from reproduce.traversal import (
+        energy_matching,
+        predicted_factors,
+        predictors,
+        purity_assessment,
+    )
+    from reproduce.traversal.purity import TraversalSetup
 
-    dataset = trained.load_dataset(predictor_run)
-    predictor = trained.load_predictor(predictor_run)
-    predict = trained.on_arrays(predictor.predict)
-    layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)
-    rows = trained.draw_images(dataset, _SAMPLE, _SEED.value)
+    dataset = trained_model.load_dataset(predictor_run)
+    predictor, predict, layout = predictors.load(predictor_run, dataset)
+    rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
     if run is not None:
-        model = trained.load_model(run)
-        decode = trained.decoder(model)
-        inputs = trained.start_inputs(model, dataset, rows, _SEED.value)
+        model = trained_model.load_model(run)
+        decode = trained_model.decoder(model)
+        inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
-        if run.representation_file.exists() and config.recipe.model == "beta_vae":
-            strata = _strata_of_latents(representation.load(run.representation_file))
+        if run.representation_file.exists() and MODELS[config.recipe.model].has_posterior:
+            blocks = _blocks_of_latents(representation.load(run.representation_file))
         else:
-            strata = _strata_of_model(model)
+            blocks = _blocks_of_model(model)
     else:
         assert decode is not None
         decode = _checked(decode, dataset.image_shape)
         encoded = representation.load(_REPRESENTATION.value)
         inputs, factors = encoded.latents[:_SAMPLE], encoded.factors[:_SAMPLE]
-        strata = _strata_of_latents(encoded)
+        blocks = _blocks_of_latents(encoded)
         _check_factors(encoded, dataset)
-    energy = _ENERGY.value or traversals.default_energy(dataset.images(rows))
-    scene = Scene(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
+    energy = _ENERGY.value or energy_matching.default_energy(dataset.images(rows))
+    setup = TraversalSetup(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
     plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
-    total = len(strata) * (1 + plan.num_bases)
+    total = len(blocks) * (1 + plan.num_bases)
     with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
-        found = purity_assessment.assess(scene, strata, plan, bar.update)
+        found = purity_assessment.assess(setup, blocks, plan, bar.update)
     labelled = purity_assessment.compare_labelled_directions(
-        scene,
+        setup,
         inputs,
         factors,
-        strata[0][2],
+        blocks[0][2],
         _NUM_DIRECTIONS.value,
-        np.random.default_rng([_SEED.value, 7]),
+        random_streams.generator(_SEED.value, random_streams.LABELLED_DIRECTIONS),
     )
 
     tables = {
@@ -207,7 +213,7 @@ def main() -> None:
         "leakage": found.leakage,
         "random_leakage": found.random_leakage,
         "data_leakage": pd.DataFrame(
-            readings.rows_of_the_data(layout, dataset.factors),
+            predicted_factors.rows_of_the_data(layout, dataset.factors),
             index=pd.Index(layout.names, name="given"),
             columns=list(layout.names),
         ).reset_index(),
@@ -231,16 +237,19 @@ def _accuracies(
     import pandas as pd
 
     from models.factor_predictor import held_out
-    from reproduce import readings
+    from reproduce.traversal import predicted_factors
 
     unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
-    unseen = np.random.default_rng([_SEED.value, 6]).permutation(unseen)[: 2 * _SAMPLE]
+    rng = random_streams.generator(_SEED.value, random_streams.PREDICTOR_IMAGES)
+    unseen = rng.permutation(unseen)[: 2 * _SAMPLE]
     images, factors = dataset.images(unseen), dataset.factors[unseen]
     units = {"categorical": "share right", "ordered": "RMSE, classes", "angle": "RMSE, degrees"}
     rows = [
         (name, units[kind], value)
         for kind, (name, value) in zip(
-            layout.kinds, readings.accuracy(layout, predict(images), factors).items(), strict=True
+            layout.kinds,
+            predicted_factors.accuracy(layout, predict(images), factors).items(),
+            strict=True,
         )
     ]
     return pd.DataFrame(rows, columns=["factor", "unit", "value"])

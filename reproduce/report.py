@@ -15,7 +15,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.profiles import PROFILES
+from reproduce.pipeline.profiles import PROFILES
 
 _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of them.")
 _VERDICT = flags.DEFINE_string("verdict", None, "verdict.csv, with contrast.csv beside it.")
@@ -44,16 +44,16 @@ def main() -> None:
         program.require_choice(_PROFILE.value, PROFILES, "profile")
 
     from data.files import write_text
-    from reproduce import page, verdicts
-    from reproduce.runs import find_runs
+    from reproduce.reporting import judging, page
+    from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = verdicts.read_results(find_runs(_RUNS.value))
-        table, contrasts = verdicts.read_verdicts(Path(_VERDICT.value))
+        results = judging.read_results(find_runs(_RUNS.value))
+        table, contrasts = judging.read_verdicts(Path(_VERDICT.value))
     else:
         files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
-        table, contrasts = verdicts.judge(results, seed=0, control=_CONTROL.value)
+        results = judging.read_representations(list(files), list(tests), _ARMS.value)
+        table, contrasts = judging.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     html = page.render(results, table, contrasts, _PROFILE.value, summary, _UNFINISHED.value or "")
     write_text(Path(_OUTPUT.value), html)

@@ -13,14 +13,14 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.runs import RunDirectory
+from reproduce.training.run_directory import RunDirectory
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
 _NUM_POINTS = flags.DEFINE_integer("num_points", 10_000, "Images, drawn once.", lower_bound=2)
 _SEED = flags.DEFINE_integer(
     "seed",
     None,
-    "Of the draw; by default the run's own. UDR compares runs of one draw.",
+    "The seed of the draw; by default the run's own. UDR compares runs of one draw.",
     lower_bound=0,
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Another file, which the run does not know of.")
@@ -33,14 +33,15 @@ def main() -> None:
     run = RunDirectory(_RUN_DIR.value)
     config = run.read_config()
     program.start_tensorflow()
-    from reproduce import representation, trained
+    from reproduce.basis import representation
+    from reproduce.training import trained_model
 
     with run.locked():
-        model = trained.load_model(run)
-        dataset = trained.load_dataset(run)
+        model = trained_model.load_model(run)
+        dataset = trained_model.load_dataset(run)
         seed = config.seed if _SEED.value is None else _SEED.value
-        indices = trained.draw_images(dataset, _NUM_POINTS.value, seed)
-        result = trained.encode(model, dataset, indices)
+        indices = trained_model.draw_images(dataset, _NUM_POINTS.value, seed)
+        result = trained_model.encode(model, dataset, indices)
         output = Path(_OUTPUT.value) if _OUTPUT.value else run.representation_file
         representation.save(output, result)
     active, d = len(result.active()), result.latents.shape[1]

@@ -8,13 +8,19 @@ Examples:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
-from reproduce import choices, program
-from reproduce.runs import RunDirectory
+from models.registry import MODELS
+from reproduce import program
+from reproduce.metrics import registry
+from reproduce.training.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from reproduce.basis.representation import Representation
 
 _REPRESENTATION = flags.DEFINE_list(
     "representation", [], "One representation.npz, or several with commas between."
@@ -24,10 +30,10 @@ _RUN_DIR = flags.DEFINE_string(
 )
 _METRICS = flags.DEFINE_list(
     "metrics",
-    list(choices.DEFAULT_SCORES),
-    f"Some of {', '.join((*choices.METRICS, *choices.OF_MODELS))}.",
+    list(registry.DEFAULT),
+    f"Some of {', '.join(registry.METRICS)}.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of splits, groups of rows and fits.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of splits, groups and fits.", lower_bound=0)
 _NUM_POINTS = flags.DEFINE_integer(
     "num_points", 500, "Points at which distance_to_orthogonality is taken.", lower_bound=1
 )
@@ -43,32 +49,37 @@ _OUTPUT = flags.DEFINE_string("output", "scores.csv", "The table: metric, value.
 def main() -> None:
     """Checks the flags, scores, writes, prints."""
     metrics = _METRICS.value
-    choices.check_metrics(metrics, choices.OF_MODELS)
+    registry.check_metrics(metrics, list(registry.METRICS))
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
     files = _REPRESENTATION.value or ([str(run.representation_file)] if run else [])
     if not files:
         raise InputError("--representation is missing; give a representation.npz")
-    if "distance_to_orthogonality" in metrics and (run is None or len(files) > 1):
-        raise InputError(
-            "distance_to_orthogonality needs a decoder: give --run_dir, one finished run"
-        )
+    of_decoders = [name for name in metrics if registry.METRICS[name].source == "decoder"]
+    if of_decoders and (run is None or len(files) > 1):
+        raise InputError(f"{of_decoders[0]} needs a decoder: give --run_dir, one finished run")
 
     import pandas as pd
 
     from data.files import write_text
-    from reproduce import progress, representation, scoring
+    from reproduce.basis import representation
+    from reproduce.basis.agreement import agreement
+    from reproduce.metrics import basis_scorer
+    from reproduce.training import progress
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
     rows: list[tuple[str, str, float]] = []
     for metric in progress.bar(metrics, desc="scoring", unit=" metrics"):
-        if metric == "udr":
-            found = [{"udr": float(value)} for value in scoring.agreement(scored)]
-        elif metric == "distance_to_orthogonality":
+        source = registry.METRICS[metric].source
+        if source == "runs":
+            found = [{metric: float(value)} for value in agreement(scored, metric)]
+        elif source == "decoder":
             assert run is not None
-            found = [{metric: _distance_to_orthogonality(run, scored[0])}]
+            found = [{metric: _of_decoder(metric, run, scored[0])}]
         else:
-            found = [scoring.score(one.points(), [metric], _SEED.value, workers) for one in scored]
+            found = [
+                basis_scorer.score(one.points(), [metric], _SEED.value, workers) for one in scored
+            ]
         for file, scores in zip(files, found, strict=True):
             rows += [(file, column, value) for column, value in scores.items()]
     frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])
@@ -78,22 +89,18 @@ def main() -> None:
     print(frame.to_string(index=False))
 
 
-def _distance_to_orthogonality(run: RunDirectory, encoded: Any) -> float:
-    """Rolinek et al. 2019's measure of a run's decoder, at latents of real images."""
-    if run.read_config().recipe.model != "beta_vae":
-        raise InputError(
-            f"distance_to_orthogonality is a VAE's; {run.path} is a run of another model"
-        )
+def _of_decoder(metric: str, run: RunDirectory, encoded: Representation) -> float:
+    """A metric of a run's decoder, at latents of real images."""
+    if not MODELS[run.read_config().recipe.model].has_posterior:
+        raise InputError(f"{metric} is a VAE's; {run.path} is a run of another model")
     program.start_tensorflow()
-    import numpy as np
 
-    from reproduce import trained
-    from reproduce.metrics import distance_to_orthogonality as measure
+    from reproduce.training import trained_model
 
-    rng = np.random.default_rng([_SEED.value, 4])
+    rng = random_streams.generator(_SEED.value, random_streams.DECODER_LATENTS)
     points = rng.permutation(encoded.latents)[: _NUM_POINTS.value]
-    model = trained.load_model(run)
-    return float(measure.distance_to_orthogonality(measure.jacobians(model.decode, points)))
+    model = trained_model.load_model(run)
+    return registry.METRICS[metric].compute(model.decode, points)
 
 
 if __name__ == "__main__":

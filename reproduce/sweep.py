@@ -2,7 +2,7 @@ r"""Runs a grid of trainings with their tests: on this machine, or on a cluster 
 
 What is done already is not done again: after any crash, the same command goes on. Writes
 OUTPUT/sweep.csv, one row for each run, OUTPUT/attempts.csv, and for each data set a folder with
-its runs/, verdict.csv and contrast.csv. The sweep file is described in reproduce/sweep_files.py.
+its runs/, verdict.csv and contrast.csv. Sweep files: reproduce/pipeline/sweep_files.py.
 
 Examples:
     python -m reproduce.sweep --sweep=paper/sweeps/smoke.toml --output=results/smoke
@@ -19,8 +19,9 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError, exclusive
-from reproduce import executors, grid, jobs, program, sweep_files, sweeps
-from reproduce.profiles import PROFILES, Profile
+from reproduce import program
+from reproduce.pipeline import executors, grid, jobs, sweep_files, sweep_results
+from reproduce.pipeline.profiles import PROFILES, Profile
 
 _SWEEP = flags.DEFINE_string("sweep", None, "A sweep file, in TOML.")
 _PROFILE = flags.DEFINE_string(
@@ -67,11 +68,11 @@ def main() -> None:
     runs = grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
     try:
         with exclusive(output / ".lock", wait=False):
-            sweeps.claim(output, profile, runs)
+            sweep_results.claim(output, profile, runs)
             with _executor() as executor:
                 # Only now, since Ray sets a handler of its own: so that programs are ended, too.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-                failures = _execute(runs, executor, sweeps.Table(output, runs))
+                failures = _execute(runs, executor, sweep_results.Table(output, runs))
                 for dataset in profile.arms:
                     done = [run for run in runs if run.dataset == dataset and run.is_done()]
                     if done:
@@ -93,7 +94,7 @@ def main() -> None:
 
 
 def _execute(
-    runs: Sequence[grid.Run], executor: jobs.Executor, table: sweeps.Table
+    runs: Sequence[grid.Run], executor: jobs.Executor, table: sweep_results.Table
 ) -> dict[Path, jobs.Failure]:
     """Does whatever is not done yet; returns what failed at last, by run directory."""
     ended = jobs.run_chains(

@@ -12,9 +12,11 @@ from pathlib import Path
 from absl import flags
 
 import data
-from models.settings import MODELS, FactorPredictorSettings
-from reproduce import program, recipes
-from reproduce.runs import RunConfig, RunDirectory
+from models.registry import MODELS
+from models.settings import FactorPredictorSettings
+from reproduce import program
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunConfig, RunDirectory
 
 _MODEL = flags.DEFINE_string("model", "beta_vae", f"What to train: {', '.join(MODELS)}.")
 _DATASET = flags.DEFINE_string("dataset", "dsprites", f"On what: {', '.join(data.DATASETS)}.")
@@ -28,11 +30,11 @@ _DATA_SOURCE = flags.DEFINE_enum(
 _DATA_FILE = flags.DEFINE_string(
     "data_file", None, "The .npz of --dataset=npz, or the folder of --data_source=files."
 )
-_VARIANT = flags.DEFINE_string("variant", "", "Of a data set that comes in several.")
+_VARIANT = flags.DEFINE_string("variant", "", "The variant of a data set that comes in several.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, f"A named recipe, which sets all else: {', '.join(recipes.RECIPES)}."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of weights, batches and noise.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of weights, batches and noise.", lower_bound=0)
 _NUM_STEPS = flags.DEFINE_integer("num_steps", None, "Training steps, in the recipe's place.")
 _POSTERIOR = flags.DEFINE_string("posterior", None, "diagonal or full_covariance.")
 _SET = flags.DEFINE_multi_string("set", [], "Further settings in the recipe's place: key=value.")
@@ -92,9 +94,9 @@ def main() -> None:
             print(f"{run.path} is finished: {recipe.num_steps} steps")
             return
         program.start_tensorflow(_NUM_THREADS.value)
-        from reproduce import training
+        from reproduce.training import loop
 
-        training.train(config, dataset, run, _XLA.value)
+        loop.train(config, dataset, run, _XLA.value)
         print(f"{run.path} is finished: {recipe.num_steps} steps")
 
 

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
+from models.registry import row_of
 from reproduce import program
-from reproduce.runs import RunDirectory
+from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from reproduce.representation import Representation
+    from reproduce.basis.representation import Representation
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run with its representation.npz.")
 _NUM_RANDOM_BASES = flags.DEFINE_integer(
@@ -38,7 +40,7 @@ _ENERGY = flags.DEFINE_float(
     "images of the data set.",
     lower_bound=1e-9,
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random bases.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the random bases.", lower_bound=0)
 
 _NUM_SAMPLES = 40
 _TEMPERATURES = (1.0, 0.7)  # 0.7 is Kingma & Dhariwal 2018's choice for pictures
@@ -58,7 +60,9 @@ def main() -> None:
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce import representation, trained, traversals
+    from reproduce.basis import representation
+    from reproduce.training import trained_model
+    from reproduce.traversal import energy_matching
 
     encoded = representation.load(run.representation_file)
     if _IMAGE.value >= len(encoded.latents):
@@ -66,8 +70,8 @@ def main() -> None:
             f"--image={_IMAGE.value}; expected a row below {len(encoded.latents)} of "
             f"{run.representation_file}"
         )
-    model = trained.load_model(run)
-    rng = np.random.default_rng([_SEED.value, 2])
+    model = trained_model.load_model(run)
+    rng = random_streams.generator(_SEED.value, random_streams.RANDOM_AXES)
     directions = _directions(model, encoded, _NUM_RANDOM_BASES.value, rng)
     if own is not None:
         size = directions["learned"].shape[1]
@@ -78,19 +82,19 @@ def main() -> None:
         directions["given"] = own
 
     with run.locked():
-        dataset = trained.load_dataset(run)
-        sample = trained.draw_images(dataset, traversals.ENERGY_SAMPLE, config.seed)
-        energy = _ENERGY.value or traversals.default_energy(dataset.images(sample))
-        decode = trained.decoder(model)
-        rows_of_images = trained.draw_images(dataset, len(encoded.latents), config.seed)
+        dataset = trained_model.load_dataset(run)
+        sample = trained_model.draw_images(dataset, energy_matching.ENERGY_SAMPLE, config.seed)
+        energy = _ENERGY.value or energy_matching.default_energy(dataset.images(sample))
+        decode = trained_model.decoder(model)
+        rows_of_images = trained_model.draw_images(dataset, len(encoded.latents), config.seed)
         image = rows_of_images[_IMAGE.value : _IMAGE.value + 1]
-        start = trained.start_inputs(model, dataset, image, config.seed)[0]
+        start = trained_model.start_inputs(model, dataset, image, config.seed)[0]
         arrays, rows = {"active": encoded.active(), "image": np.array(_IMAGE.value)}, []
         for temperature in _TEMPERATURES:
-            drawn = model.sample(_NUM_SAMPLES, (_SEED.value, 8), temperature)
+            drawn = model.sample(_NUM_SAMPLES, (_SEED.value, random_streams.SAMPLES), temperature)
             arrays[f"samples/{temperature}"] = np.rint(255 * np.asarray(drawn)).astype(np.uint8)
         for name, axes in directions.items():
-            result = traversals.traverse(decode, start, axes, energy)
+            result = energy_matching.traverse(decode, start, axes, energy)
             arrays[f"{name}/frames"] = np.rint(255 * result.frames).astype(np.uint8)
             arrays[f"{name}/directions"] = result.directions
             for axis in range(len(axes)):
@@ -132,19 +136,20 @@ def _directions(
     """
     import numpy as np
 
-    from reproduce import bases, traversals
+    from reproduce.basis import bases
+    from reproduce.traversal import energy_matching
 
-    stratum = model.strata[0]
-    directions = {"learned": stratum.embed(np.eye(stratum.size))}
-    if encoded.log_variance is None:
-        for index, basis in enumerate(bases.haar(num_random, stratum.size, rng)):
-            directions[f"random_{index}"] = stratum.embed(basis.T)
+    block = model.latent_blocks[0]
+    directions = {"learned": block.embed(np.eye(block.size))}
+    if not row_of(model.settings).has_posterior:
+        for index, basis in enumerate(bases.haar(num_random, block.size, rng)):
+            directions[f"random_{index}"] = block.embed(basis.T)
         return directions
     active = encoded.active()
     if len(active) < 2:
         return directions
     for index, basis in enumerate(bases.haar(num_random, len(active), rng)):
-        directions[f"random_{index}"] = traversals.along_active(encoded, basis.T)
+        directions[f"random_{index}"] = energy_matching.along_active(encoded, basis.T)
     return directions
 
 

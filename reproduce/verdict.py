@@ -26,7 +26,7 @@ _BASIS_TEST = flags.DEFINE_list("basis_test", [], "The basis_test.csv of each of
 _ARMS = flags.DEFINE_list("arms", [], "What each is a seed of; by default each stands alone.")
 _CONTROL = flags.DEFINE_string("control", None, "The arm that all others are contrasted with.")
 _ALPHA = flags.DEFINE_float("alpha", 0.05, "Level of significance.", 0.0, 1.0)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the joint draws' shuffles.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the joint null's permutations.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "verdict.csv", "The verdicts, one row each.")
 
 
@@ -37,15 +37,15 @@ def main() -> None:
             "give either --runs, tested run directories, or --representation, files of your own"
         )
     from data.files import write_text
-    from reproduce import verdicts
-    from reproduce.runs import find_runs
+    from reproduce.reporting import judging
+    from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = verdicts.read_results(find_runs(_RUNS.value))
+        results = judging.read_results(find_runs(_RUNS.value))
     else:
         files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
-    table, contrasts = verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
+        results = judging.read_representations(list(files), list(tests), _ARMS.value)
+    table, contrasts = judging.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))

@@ -25,7 +25,7 @@ os.environ["TQDM_DISABLE"] = "1"
 # Files that take long, the longest first: begun last, one of them would keep a single core busy.
 LONG_FILES = (
     "main_job",
-    "training",
+    "loop",
     "sweep",
     "study_page",
     "program",

@@ -20,8 +20,8 @@ import numpy as np
 
 from data.files import save_npz, write_text
 from models.settings import BetaVAESettings
-from reproduce.recipes import Recipe
-from reproduce.runs import RunConfig, RunDirectory
+from reproduce.training.recipes import Recipe
+from reproduce.training.run_directory import RunConfig, RunDirectory
 
 STEPS = 20
 SECONDS_A_STEP = 0.03
@@ -29,7 +29,7 @@ SECONDS_A_STEP = 0.03
 
 def chain(output, dataset, profile, arm, seed):
     """In the place of `chains.of_run`."""
-    from reproduce import jobs
+    from reproduce.pipeline import jobs
 
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
     arguments = ("stand_in", "run", str(run.path), str(seed), arm.changes["posterior"])
@@ -95,8 +95,9 @@ if __name__ == "__main__":
     if what == "run":
         make(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     else:
-        from reproduce import chains, program, sweep, warm
+        from reproduce import program, sweep
+        from reproduce.pipeline import chains, warm
 
         chains.of_run = chain
-        warm.IMPORTED = ("reproduce.runs",)  # all that these runs need
+        warm.IMPORTED = ("reproduce.training.run_directory",)  # all that these runs need
         program.run(sweep.main)

@@ -24,7 +24,7 @@ def write_study(
 ) -> Path:
     """Writes STUDY/public and STUDY/private; the same call gives the same study.
 
-    Every list has the same pairs, the sides turned about in every other one; the first pair of a
+    Every list has the same pairs, the sides rotated about in every other one; the first pair of a
     list asks for a name.
     """
     rng = np.random.default_rng(0)

@@ -13,8 +13,9 @@ from pathlib import Path
 from absl import flags
 
 from data.files import InputError
+from models.registry import MODELS
 from reproduce import program, serving
-from reproduce.runs import RunDirectory, find_runs
+from reproduce.training.run_directory import RunDirectory, find_runs
 
 _RUN = flags.DEFINE_list(
     "run", [], "A finished run, a folder of runs or the main job's results; or several."
@@ -41,13 +42,13 @@ def main() -> None:
     program.start_tensorflow()
     import numpy as np
 
-    from reproduce.explore import server, stage
+    from reproduce.explore import loaded_run, server
 
-    def load(run: RunDirectory) -> stage.Stage:
-        return stage.load(run, [predictor] if predictor else stage.find_predictors(run))
+    def load(run: RunDirectory) -> loaded_run.LoadedRun:
+        return loaded_run.load(run, [predictor] if predictor else loaded_run.find_predictors(run))
 
     explorer = server.Explorer(runs, load, np.random.default_rng())
-    explorer.stage(0)  # a run that cannot be loaded ends the program, not the page
+    explorer.loaded_run(0)  # a run that cannot be loaded ends the program, not the page
     host = listening.getsockname()[0]
     hosts: tuple[str, ...] = server.LOOPBACK
     if not ipaddress.ip_address(host).is_loopback:
@@ -62,7 +63,7 @@ def _find(paths: list[str]) -> list[RunDirectory]:
     """The generative models' runs among paths, of which the main job's have them in `runs`."""
     folders = [str(Path(path) / "runs") if Path(path, "runs").is_dir() else path for path in paths]
     runs = [
-        run for run in find_runs(folders) if run.read_config().recipe.model != "factor_predictor"
+        run for run in find_runs(folders) if MODELS[run.read_config().recipe.model].is_generative
     ]
     if not runs:
         raise InputError(f"--run={','.join(paths)}: no generative model's run; give one")

@@ -13,9 +13,9 @@ import dataclasses
 import numpy as np
 
 from data.files import InputError
-from reproduce import bases, significance
+from reproduce.basis import bases, significance
 from reproduce.explore import frames
-from reproduce.explore.stage import NUM_IMAGES, Space
+from reproduce.explore.loaded_run import NUM_IMAGES, Space
 
 PLACES = 200  # steps of the slider, from 0 to 200; its length is that from a basis to a random one
 NEAR = 0.05  # of the slider: a hit
@@ -130,7 +130,7 @@ class Session:
 
         Args:
             run: The run's number.
-            space: What is turned.
+            space: What is rotated.
             rounds: Drawn beforehand.
             seen: Whether the visitor has seen the learned axes before.
         """
@@ -178,7 +178,7 @@ def headline(outcome: Outcome) -> str:
     """What an outcome comes to."""
     if outcome.p_value <= 0.05:
         return "You found the learned basis better than by chance"
-    return "Your guesses are not told apart from blind ones"
+    return "Your guesses are not distinguishable from blind ones"
 
 
 def sentence(outcome: Outcome, seen: bool) -> str:

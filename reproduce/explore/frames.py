@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from reproduce import bases, purity, traversals
-from reproduce.explore.stage import MAX_SHOWN, Space, Stage
-from reproduce.purity_assessment import METRIC as PURITY
+from reproduce.basis import bases
+from reproduce.explore.loaded_run import MAX_SHOWN, LoadedRun, Space
+from reproduce.traversal import energy_matching, purity
+from reproduce.traversal.purity_assessment import METRIC as PURITY
 
 NUM_TIMES = 41  # points of a path at which metrics are computed beforehand
 
@@ -46,17 +47,19 @@ class Measured:
     angles: np.ndarray
 
 
-def draw(stage: Stage, space: Space, basis: np.ndarray, image: int) -> Strips:
+def draw(loaded_run: LoadedRun, space: Space, basis: np.ndarray, image: int) -> Strips:
     """Strips matched on image-space energy: the same as `reproduce.traverse` makes.
 
     Args:
-        stage: A run.
-        space: What is turned.
+        loaded_run: A run.
+        space: What is rotated.
         basis: float [k, k], its columns the axes.
         image: Of the starting ones.
     """
     directions = space.embed(basis[:, :MAX_SHOWN].T)
-    found = traversals.traverse(stage.decode, stage.starts[image], directions, stage.energy)
+    found = energy_matching.traverse(
+        loaded_run.decode, loaded_run.starts[image], directions, loaded_run.energy
+    )
     return Strips(np.rint(255 * found.frames).astype(np.uint8), found.steps, found.dead)
 
 

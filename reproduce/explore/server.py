@@ -23,12 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.files import InputError
-from reproduce import scoring, verdicts
-from reproduce.explore import blind, frames, stage
-from reproduce.explore.stage import MAX_SHOWN, Space, Stage
-from reproduce.runs import RunDirectory
+from reproduce.explore import blind, frames, loaded_run
+from reproduce.explore.loaded_run import MAX_SHOWN, LoadedRun, Space
+from reproduce.metrics import registry
+from reproduce.reporting import judging
 from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
 from reproduce.serving.refusals import Refusal, parse_object
+from reproduce.training.run_directory import RunDirectory
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PAGE = Path(__file__).parent / "page"
@@ -52,7 +53,7 @@ class Explorer:
     def __init__(
         self,
         runs: Sequence[RunDirectory],
-        load: Callable[[RunDirectory], Stage],
+        load: Callable[[RunDirectory], LoadedRun],
         rng: np.random.Generator,
     ) -> None:
         """Loads nothing yet.
@@ -65,10 +66,10 @@ class Explorer:
         self.runs = tuple(runs)
         self._load = load
         self._rng = rng
-        self._stages: collections.OrderedDict[int, Stage] = collections.OrderedDict()
+        self._stages: collections.OrderedDict[int, LoadedRun] = collections.OrderedDict()
         self._sessions: collections.OrderedDict[str, blind.Session] = collections.OrderedDict()
 
-    def stage(self, number: int) -> Stage:
+    def loaded_run(self, number: int) -> LoadedRun:
         """A run, loaded if it is not yet; the one that was used longest ago is forgotten.
 
         Raises:
@@ -83,7 +84,7 @@ class Explorer:
 
     def begin(self, run: int, space: Space, num_rounds: int, seen: bool) -> str:
         """A new blind session's key."""
-        num_images = len(self.stage(run).starts)
+        num_images = len(self.loaded_run(run).starts)
         rounds = blind.draw_rounds(space, num_rounds, num_images, self._rng)
         key = secrets.token_hex(16)
         self._sessions[key] = blind.Session(run, space.name, rounds, seen)
@@ -148,7 +149,7 @@ class _Turn:
 def _runs(explorer: Explorer) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         rows = [
-            {"title": stage.title_of(run), "data_set": run.read_config().data_set}
+            {"title": loaded_run.title_of(run), "data_set": run.read_config().data_set}
             for run in explorer.runs
         ]
         return JSONResponse(rows)
@@ -163,7 +164,7 @@ def _scene(explorer: Explorer, turn: _Turn) -> Endpoint:
         name = request.query_params.get("space")
 
         def describe() -> Response:
-            staged = explorer.stage(run)
+            staged = explorer.loaded_run(run)
             return JSONResponse(_describe(staged, _choose(staged, name), path))
 
         return await turn.compute(request, describe)
@@ -175,12 +176,12 @@ def _frame(explorer: Explorer, turn: _Turn) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         run = _whole(request, "run", len(explorer.runs) - 1)
         path = _whole(request, "path", _MAX_PATH)
-        image = _whole(request, "image", stage.NUM_IMAGES - 1)
+        image = _whole(request, "image", loaded_run.NUM_IMAGES - 1)
         time = _time(request)
         name = request.query_params.get("space")
 
         def show() -> Response:
-            staged = explorer.stage(run)
+            staged = explorer.loaded_run(run)
             space = _choose(staged, name)
             if image >= len(staged.starts):
                 raise Refusal(422, f"image: there are {len(staged.starts)}")
@@ -216,7 +217,7 @@ def _begin(explorer: Explorer, turn: _Turn) -> Endpoint:
             raise Refusal(422, f"expected rounds, one of {blind.NUM_ROUNDS}, and seen, a bool")
 
         def begin() -> Response:
-            space = _choose(explorer.stage(run), name)
+            space = _choose(explorer.loaded_run(run), name)
             try:
                 key = explorer.begin(run, space, rounds, seen)
             except InputError as error:
@@ -239,7 +240,7 @@ def _blind_frame(explorer: Explorer, turn: _Turn) -> Endpoint:
             current = session.current
             if current is None or number != session.number:
                 raise Refusal(409, "this round is not being played")
-            staged = explorer.stage(session.run)
+            staged = explorer.loaded_run(session.run)
             space = staged.spaces[session.space]
             strips = frames.draw(staged, space, current.basis(place), current.image)
             # Neither steps nor metrics nor rows: the eye alone is asked.
@@ -286,7 +287,7 @@ async def _file(request: Request) -> Response:
     return Response((_PAGE / name).read_bytes(), media_type=media_type)
 
 
-def _choose(staged: Stage, name: object) -> Space:
+def _choose(staged: LoadedRun, name: object) -> Space:
     """A space by name; the main one if there is no name."""
     if name is None or name == "":
         return next(iter(staged.spaces.values()))
@@ -295,7 +296,7 @@ def _choose(staged: Stage, name: object) -> Space:
     return staged.spaces[name]
 
 
-def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
+def _describe(staged: LoadedRun, space: Space, path: int) -> dict[str, Any]:
     """All that the page shows beside frames."""
     on_path = frames.along(space, frames.path_of(space.rotation(path)))
     null = frames.along(space, space.random_bases)
@@ -305,8 +306,8 @@ def _describe(staged: Stage, space: Space, path: int) -> dict[str, Any]:
         metrics.append(
             {
                 "name": name,
-                "title": verdicts.title(name),
-                "sign": scoring.sign_of(name),
+                "title": judging.title(name),
+                "sign": registry.sign_of(name),
                 "path": values.tolist(),
                 "random": {"low": low, "median": median, "high": high},
                 "draws": np.sort(null[name]).tolist(),

@@ -21,9 +21,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from data import random_streams
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 TOP_SHARE, MIN_IOU = 0.005, 0.04
 CLASSIFIER, LATENTS = "classifier", "beta_vae"
@@ -76,7 +79,7 @@ def unique_detectors(activations: np.ndarray, factors: np.ndarray) -> int:
     return len(np.unique(best[iou.max(axis=1) > MIN_IOU]))
 
 
-def dose_response(
+def interpolation_curves(
     activations: np.ndarray,
     factors: np.ndarray,
     times: tuple[float, ...],
@@ -121,8 +124,8 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
             encoded = represented(training.run(output, seed), settings.latents.num_points)
             activations, factors = encoded.latents, encoded.factors
         widths[model] = activations.shape[1]
-        rng = np.random.default_rng([seed, 5])
-        found[model][seed] = dose_response(
+        rng = random_streams.generator(seed, random_streams.UNIT_ROTATIONS)
+        found[model][seed] = interpolation_curves(
             activations, factors, settings.times, settings.num_bases, rng
         )
     for model, by_seed in found.items():

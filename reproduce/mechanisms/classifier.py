@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reproduce import jobs
 from reproduce.mechanisms.trainings import Training
+from reproduce.pipeline import jobs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Settings:
 
     Attributes:
         seeds: So many classifiers are trained.
-        recipe: Of `reproduce.recipes`.
+        recipe: Of `reproduce.training.recipes`.
         changes: To it.
         num_images: Held-out images on which units are looked at.
     """
@@ -71,17 +71,18 @@ def units(settings: Settings, output: Path, seed: int) -> Units:
     import keras
 
     from models.factor_predictor import held_out
-    from reproduce import program, trained
+    from reproduce import program
+    from reproduce.training import trained_model
 
     program.start_tensorflow()
     run = settings.training().run(output, seed)
-    predictor, dataset = trained.load_predictor(run), trained.load_dataset(run)
+    predictor, dataset = trained_model.load_predictor(run), trained_model.load_dataset(run)
     network = predictor._network
     hidden = keras.Model(network.inputs, network.layers[-2].output)
     unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(unseen, min(settings.num_images, len(unseen)), replace=False))
-    values = trained.on_arrays(lambda images: hidden(images))(dataset.images(chosen))
+    values = trained_model.on_arrays(lambda images: hidden(images))(dataset.images(chosen))
     live = values.max(axis=0) > 0
     return Units(
         values[:, live],

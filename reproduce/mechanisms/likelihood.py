@@ -1,10 +1,10 @@
 """Locatello et al. 2019 (1811.12359), theorem 1, as numbers: the likelihood is blind to rotations.
 
-A trained VAE's latents are turned, z' = R z, and its decoder with them, p'(x | z') = p(x | R^T z'):
+A trained VAE's latents are rotated, z' = R z, and its decoder too, p'(x | z') = p(x | R^T z'):
 the prior N(0, I) and so p(x) are the same. For held data, with q(z | x) = N(m, S) of the encoder:
 
 - `iwae`: the importance-weighted estimate of log p(x) (Burda et al. 2016, eq. 8) must not change.
-  The turned model is given fresh noise and the turned posterior N(R m, R S R^T), so the numbers are
+  The rotated model is given fresh noise and the rotated posterior N(R m, R S R^T): the numbers are
   not equal by construction; they are compared within three standard errors over images.
 - `elbo`: with that full covariance it must not change, either. A VAE with a diagonal posterior
   cannot have it. Its best diagonal N(R m, D) in the sense of the ELBO, min over D of
@@ -30,8 +30,11 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-from reproduce import bases, jobs, progress
+from data import random_streams
+from reproduce.basis import bases
 from reproduce.mechanisms import results, rolinek_table
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 STANDARD_ERRORS = 3.0  # within which two estimates are the same
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
@@ -77,7 +80,7 @@ def estimates(
         mean: float [n, d], of the Gaussian q(z | x).
         covariance: float [n, d, d].
         num_samples: K.
-        rng: Of the noise.
+        rng: Draws the noise.
 
     Returns:
         float64 [n] each, in nats.
@@ -112,7 +115,7 @@ def turned_estimates(
     num_samples: int,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """What the turned model gives for each image, by measure: float64 [n] each."""
+    """What the rotated model gives for each image, by measure: float64 [n] each."""
     turned = mean @ rotation.T, rotation @ covariance @ rotation.T
     diagonal, gap = best_diagonal(turned[1])
 
@@ -141,7 +144,7 @@ def chains(settings: Settings, output: Path) -> list[jobs.Chain]:
 
 
 def measure(settings: Settings, output: Path) -> pd.DataFrame:
-    """Evaluates every seed's model as it is and turned."""
+    """Evaluates every seed's model as it is and rotated."""
     training = settings.table.trainings()[settings.arm]
     learned: dict[int, dict[str, np.ndarray]] = {}
     turned: dict[int, dict[str, np.ndarray]] = {}
@@ -153,7 +156,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     with bar:
         for seed in settings.table.seeds:
             log_likelihood, mean, covariance = _model(training.run(output, seed).path, settings)
-            rng = np.random.default_rng([seed, 7])
+            rng = random_streams.generator(seed, random_streams.LATENT_ROTATIONS)
             elbo, iwae = estimates(log_likelihood, mean, covariance, settings.num_samples, rng)
             learned[seed] = {"iwae": iwae, "elbo": elbo}
             parts = []
@@ -175,12 +178,12 @@ def _model(path: Path, settings: Settings) -> tuple[LogLikelihood, np.ndarray, n
     from reproduce import program
 
     tf = program.start_tensorflow()
-    from reproduce import trained
-    from reproduce.runs import RunDirectory
+    from reproduce.training import trained_model
+    from reproduce.training.run_directory import RunDirectory
 
     run = RunDirectory(path)
-    model, dataset = trained.load_model(run), trained.load_dataset(run)
-    images = dataset.images(trained.draw_images(dataset, settings.num_images, seed=0))
+    model, dataset = trained_model.load_model(run), trained_model.load_dataset(run)
+    images = dataset.images(trained_model.draw_images(dataset, settings.num_images, seed=0))
     posterior = model.posterior(tf.constant(images))
     mean, variance = posterior.mean().numpy(), posterior.variance().numpy()
 

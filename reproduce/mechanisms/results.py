@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reproduce import significance
+from reproduce.basis import significance
 
 SUMMARY = "summary"
 COLUMNS = (

@@ -23,13 +23,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import jobs, program, progress
+from reproduce import program
 from reproduce.mechanisms import results
 from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
 from reproduce.metrics import distance_to_orthogonality as orthogonality
 from reproduce.metrics import information, mig
-from reproduce.runs import RunDirectory
+from reproduce.pipeline import jobs
+from reproduce.training import progress
+from reproduce.training.run_directory import RunDirectory
 
 DTO, MIG = "distance_to_orthogonality", "mig"
 PUBLISHED_DTO = {
@@ -125,9 +127,9 @@ def _scores(settings: Settings, run: RunDirectory) -> dict[str, float]:
     """MIG of a run's representation, and its decoder's distance at the first of its points."""
     encoded = represented(run, settings.num_points)
     program.start_tensorflow()
-    from reproduce import trained
+    from reproduce.training import trained_model
 
-    model = trained.load_model(run)
+    model = trained_model.load_model(run)
     jacobians = orthogonality.jacobians(model.decode, encoded.latents[: settings.num_jacobians])
     found = information.mutual_information(encoded.latents, encoded.factors)
     return {

@@ -22,8 +22,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 ARMS = ("diagonal", "full_covariance", "autoencoder")
 FACTORS, PCA = "angle_to_factors", "angle_to_pca"
@@ -45,7 +47,7 @@ class Settings:
         num_steps: Of Adam.
         learning_rate: Of Adam, falling to zero over the steps.
         num_null: Draws of as many random bases as there are models.
-        seed: Of everything.
+        seed: The seed of everything.
     """
 
     num_models: int = 200

@@ -21,8 +21,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reproduce import bases, jobs, progress, significance
+from data import random_streams
+from reproduce.basis import bases, significance
 from reproduce.mechanisms import classifier, results
+from reproduce.pipeline import jobs
+from reproduce.training import progress
 
 MEASURES = ("mean_coherence", "largest_coherence")
 
@@ -102,7 +105,7 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
     with bar:
         for seed in settings.units.seeds:
             units = classifier.units(settings.units, output, seed)
-            rng = np.random.default_rng([seed, 6])
+            rng = random_streams.generator(seed, random_streams.IMAGE_SETS)
             expected = chance(units.factors, settings.num_top, settings.num_chance, rng)
             arguments = units.factors, expected, settings.num_top
             natural[seed] = coherence(units.activations, *arguments)

@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from reproduce import jobs, program, recipes, representation
-from reproduce.representation import Representation
-from reproduce.runs import RunDirectory
+from reproduce import program
+from reproduce.basis import representation
+from reproduce.basis.representation import Representation
+from reproduce.pipeline import jobs
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunDirectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +62,9 @@ def represented(run: RunDirectory, num_points: int) -> Representation:
     if jobs.Step((), run.representation_file, (weights,)).is_done():
         return representation.load(run.representation_file)
     program.start_tensorflow()
-    from reproduce import trained
+    from reproduce.training import trained_model
 
-    model, dataset = trained.load_model(run), trained.load_dataset(run)
-    indices = trained.draw_images(dataset, num_points, run.read_config().seed)
-    representation.save(run.representation_file, trained.encode(model, dataset, indices))
+    model, dataset = trained_model.load_model(run), trained_model.load_dataset(run)
+    indices = trained_model.draw_images(dataset, num_points, run.read_config().seed)
+    representation.save(run.representation_file, trained_model.encode(model, dataset, indices))
     return representation.load(run.representation_file)

@@ -8,7 +8,7 @@ get the brightness `amplitude` (x + y) / 2, with the positions x and y in [0, 1]
 and labels stay as they are. x and y, which by themselves vary as much as each other, now share a
 direction of larger variance, x + y, so that a model which follows the variance should turn its
 axes to x + y and x - y. Unlike the paper's, the change concerns two factors alone, and its
-direction is known: whether the axes turned into it is measured, too (`mig_diagonals`).
+direction is known: whether the axes rotated into it is measured, too (`mig_diagonals`).
 
 Their networks and the length of their trainings are not known to us either. At paper scale they
 are Locatello et al. 2019's; at quick scale a small network on images averaged down to 32 x 32,
@@ -26,11 +26,12 @@ import pandas as pd
 
 from data import dsprites
 from data.files import save_npz
-from reproduce import jobs, representation
+from reproduce.basis import representation
 from reproduce.mechanisms import results
 from reproduce.mechanisms.results import Published
 from reproduce.mechanisms.trainings import Training, represented
 from reproduce.metrics import information
+from reproduce.pipeline import jobs
 
 PUBLISHED_MIG = {"original": Published(0.23, 0.08), "manipulated": Published(0.07, 0.09)}
 BORDER = 2  # pixels: the sprite that goes furthest ends 2.4 pixels from the edge

@@ -1,1 +1,1 @@
-"""Disentanglement metrics: pure functions of arrays, each beside its source."""
+"""Disentanglement metrics: pure functions of arrays, as definitions.md defines them."""

@@ -37,7 +37,7 @@ def beta_vae_score(
     Args:
         latents: float [n, d].
         factors: int [n, k].
-        seed: Of the draws.
+        seed: The seed of the draws.
         num_train: Training points.
         num_eval: Evaluation points.
         batch_size: Pairs in a point.

@@ -108,7 +108,7 @@ def dci(
         factors_train: int [n, k].
         latents_test: float [n', d].
         factors_test: int [n', k].
-        seed: Of the trees' own draws (the order in which they try latents).
+        seed: The seed of the trees' own draws (the order in which they try latents).
         n_jobs: Factors fitted at once, in threads; -1 for as many as there are cores.
 
     Returns:
@@ -159,7 +159,7 @@ def dci_linear(
         latents_test: float [n', d].
         factors_test: int [n', k].
         penalty_strength: 1 / C of scikit-learn.
-        seed: Of the solver's order of points.
+        seed: The seed of the solver's order of points.
         n_jobs: Factors fitted at once, in threads; -1 for as many as there are cores.
 
     Returns:

@@ -66,7 +66,7 @@ def dci_es(
         factors_train: int [n, k].
         latents_test: float [n', d].
         factors_test: int [n', k].
-        seed: Of the features.
+        seed: The seed of the features.
         num_features: Rising; at least two.
         num_draws: Draws of the features, whose losses are averaged.
 

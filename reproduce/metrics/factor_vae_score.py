@@ -39,7 +39,7 @@ def factor_vae_score(
     Args:
         latents: float [n, d].
         factors: int [n, k].
-        seed: Of the draws.
+        seed: The seed of the draws.
         num_train: Groups that vote.
         num_eval: Groups that are predicted.
         num_variance: Rows from which the global variances are estimated.
@@ -82,7 +82,7 @@ def group_covariances(
     Args:
         latents: float [n, d].
         factors: int [n, k].
-        rng: Of the draws.
+        rng: Draws the rows.
         num_train: Groups that vote; they come first.
         num_eval: Groups that are predicted.
         num_variance: Rows from which the global covariance is estimated.
@@ -160,7 +160,7 @@ def draw_groups(
         factors: int [n, k].
         num_groups: How many.
         batch_size: Rows in a group, drawn with replacement.
-        rng: Of the draws.
+        rng: Draws the rows.
 
     Returns:
         Rows int64 [num_groups, batch_size], and the factor that each group shares [num_groups].
@@ -192,7 +192,7 @@ class RowsByValue:
         Args:
             rows: int [...].
             chosen: int, factors, of a shape that broadcasts to that of rows.
-            rng: Of the draws.
+            rng: Draws the rows.
 
         Returns:
             int64 [...], rows; a row may be drawn for itself.

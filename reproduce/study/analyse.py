@@ -21,7 +21,7 @@ _KEY = flags.DEFINE_string("key", None, "STUDY/private/key.csv.")
 _METRICS = flags.DEFINE_string(
     "metrics", None, "What metrics say of the strips; by default metrics.csv beside the key."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the exact tests' flips.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of the exact tests' sign flips.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "study.html", "The page.")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reproduce import significance, verdicts
+from reproduce.basis import significance
+from reproduce.reporting import judging
 from reproduce.study import metric_table, naming, preference, responses
 from reproduce.study.preference import MARGIN, Preference, Share
 from reproduce.study.sample_size import ALPHA
@@ -85,7 +86,7 @@ def analyse(
         answers: As `responses.read` gives them.
         key: With them.
         metrics: `strip`, `metric`, `value` of test strips, or None.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     kept, raters = responses.exclude(answers)
     drafts = []
@@ -98,7 +99,7 @@ def analyse(
         uniform = own[own["rule"] == "uniform"]
         drafts.append(
             (
-                f"{verdicts.name(model)}, {data_set}",
+                f"{judging.name(model)}, {data_set}",
                 own,
                 uniform.groupby("run")["target_chosen"].mean().to_dict(),
                 _estimate(uniform, seed),

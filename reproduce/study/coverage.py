@@ -15,13 +15,13 @@ _PREFERENCES = flags.DEFINE_list(
     "preferences", ["0.5", "0.55", "0.6", "0.7"], "Planted shares of choices."
 )
 _STUDIES = flags.DEFINE_integer("studies", 200, "Simulated studies of each.", lower_bound=1)
-_RATERS = flags.DEFINE_integer("raters", 60, "Of each study.", lower_bound=3)
-_TRIALS = flags.DEFINE_integer("trials", 32, "Of each rater.", lower_bound=1)
+_RATERS = flags.DEFINE_integer("raters", 60, "Raters of each study.", lower_bound=3)
+_TRIALS = flags.DEFINE_integer("trials", 32, "Trials of each rater.", lower_bound=1)
 _ITEMS = flags.DEFINE_integer("items", 64, "Pairs, a multiple of --trials.", lower_bound=3)
 _SD_RATER = flags.DEFINE_float("sd_rater", 0.5, "In logits.", lower_bound=0)
 _SD_ITEM = flags.DEFINE_float("sd_item", 0.7, "In logits.", lower_bound=0)
-_LEFT_BIAS = flags.DEFINE_float("left_bias", 0.2, "Of all raters, in logits.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_LEFT_BIAS = flags.DEFINE_float("left_bias", 0.2, "How all raters prefer the left side, in logits.")
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "study_coverage.csv", "A row for each preference.")
 
 
@@ -39,15 +39,15 @@ def main() -> None:
         raise InputError(f"--items={_ITEMS.value}; expected a multiple of --trials={_TRIALS.value}")
 
     from data.files import write_text
-    from reproduce import progress
-    from reproduce.study import calibration
+    from reproduce.study import error_rates
     from reproduce.study.simulated_raters import Truth
+    from reproduce.training import progress
 
     shape = (_RATERS.value, _TRIALS.value, _ITEMS.value)
     total = len(shares) * _STUDIES.value
     truths = [Truth(share, _SD_RATER.value, _SD_ITEM.value, _LEFT_BIAS.value) for share in shares]
     with progress.bar(desc="simulated studies", total=total, unit=" studies") as bar:
-        table = calibration.measure(truths, shape, _STUDIES.value, _SEED.value, bar.update)
+        table = error_rates.measure(truths, shape, _STUDIES.value, _SEED.value, bar.update)
     write_text(_OUTPUT.value, table.to_csv(index=False))
     shown = table.T
     print(shown.to_string(header=False, float_format=lambda value: f"{value:.3g}"))

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, save_npz, write_text
-from models.strata import Stratum
-from reproduce import progress, trained, traversals
-from reproduce.runs import RunDirectory
+from models.latent_blocks import LatentBlock
 from reproduce.study import (
     catch_trials,
     design,
@@ -32,7 +31,10 @@ from reproduce.study import (
 )
 from reproduce.study.recipe import Plan
 from reproduce.study.simulated_raters import Truth
-from reproduce.traversals import Decode
+from reproduce.training import progress, trained_model
+from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import energy_matching
+from reproduce.traversal.energy_matching import Decode
 
 _SAMPLE = 2_000  # images, for the energy
 _STARTS_AT_ONCE = 50  # encoded together
@@ -82,11 +84,11 @@ def make(
     with progress.bar(desc="pairs", total=len(arms) * per_arm, unit=" pairs") as bar:
         for index, (arm, own) in enumerate(sorted(arms.items())):
             for number, (run, rules) in enumerate(_share(own, plan)):
-                seed = [plan.seed, 20, index, number]
+                seed = [plan.seed, random_streams.PAIRS, index, number]
                 config = run.read_config()
                 which = (config.fingerprint, config.recipe.image_size)
                 if which not in datasets:
-                    datasets[which] = trained.load_dataset(run)
+                    datasets[which] = trained_model.load_dataset(run)
                 dataset = datasets[which]
                 test += _draw_pairs(run, dataset, rules, arm, plan, predictors, seed, bar)
     others = _rendered(arms, plan) + _identical(test, plan)
@@ -103,8 +105,8 @@ def _share(runs: Sequence[RunDirectory], plan: Plan) -> list[tuple[RunDirectory,
 
 
 def _energy(dataset: Dataset, plan: Plan) -> float:
-    images = dataset.images(trained.draw_images(dataset, _SAMPLE, plan.seed))
-    return traversals.default_energy(images) / traversals.ENERGY_SHARE * plan.energy_share
+    images = dataset.images(trained_model.draw_images(dataset, _SAMPLE, plan.seed))
+    return energy_matching.default_energy(images) / energy_matching.ENERGY_SHARE * plan.energy_share
 
 
 def _starts(
@@ -113,14 +115,14 @@ def _starts(
     """Images drawn from a data set with the decoder inputs that stand for them, without end."""
     for batch in itertools.count():
         images = rng.integers(len(dataset), size=_STARTS_AT_ONCE)
-        starts = trained.start_inputs(model, dataset, images, plan.seed + batch)
+        starts = trained_model.start_inputs(model, dataset, images, plan.seed + batch)
         yield from zip(images.tolist(), starts, strict=True)
 
 
 def _first_live(
     draws: Iterator[tuple[int, np.ndarray]],
     decode: Decode,
-    stratum: Stratum,
+    block: LatentBlock,
     rule: str,
     energy: float,
     rng: np.random.Generator,
@@ -128,7 +130,7 @@ def _first_live(
     """The first starting image from which both bases have a live axis, and their strips."""
     for image, start in itertools.islice(draws, _MAX_STARTS):
         found = [
-            pairs.draw_strip(decode, start, stratum, basis, rule, energy, rng)
+            pairs.draw_strip(decode, start, block, basis, rule, energy, rng)
             for basis in ("learned", "random")
         ]
         both = [strip for strip in found if strip is not None]
@@ -149,14 +151,14 @@ def _draw_pairs(
 ) -> list[_Drawn]:
     """One run's pairs."""
     config = run.read_config()
-    model = trained.load_model(run)
-    decode, stratum = trained.decoder(model), model.strata[0]
+    model = trained_model.load_model(run)
+    decode, block = trained_model.decoder(model), model.latent_blocks[0]
     energy = _energy(dataset, plan)
     rng = np.random.default_rng(seed)
     drawn, starts = [], []
     draws = _starts(model, dataset, plan, np.random.default_rng([*seed, 1]))
     for rule in rules:
-        pair = _first_live(draws, decode, stratum, rule, energy, rng)
+        pair = _first_live(draws, decode, block, rule, energy, rng)
         if pair is None:
             raise InputError(
                 f"{run.path}: from {_MAX_STARTS} images no axis reaches the energy; lower "
@@ -200,9 +202,13 @@ def _rendered(arms: dict[tuple[str, str], list[RunDirectory]], plan: Plan) -> li
     by_data_set = []
     for index, (name, config) in enumerate(sorted(configs.items())):
         renderer = catch_trials.renderer_of(config.dataset, config.image_shape[2])
-        rng = np.random.default_rng([plan.seed, 21, index])
+        rng = random_streams.generator(plan.seed, random_streams.CATCH_TRIALS, index)
         sample = renderer.render(rng.integers(renderer.sizes, size=(200, len(renderer.sizes))))
-        energy = traversals.default_energy(sample) / traversals.ENERGY_SHARE * plan.energy_share
+        energy = (
+            energy_matching.default_energy(sample)
+            / energy_matching.ENERGY_SHARE
+            * plan.energy_share
+        )
         own = -(-count // len(configs))
         found = catch_trials.draw(renderer, energy, own, recipe.NUM_FRAMES, rng)
         by_data_set.append([_catch_pair(pair, name) for pair in found])
@@ -242,7 +248,7 @@ def _catch_pair(pair: catch_trials.CatchPair, data_set: str) -> _Drawn:
 def _identical(test: Sequence[_Drawn], plan: Plan) -> list[_Drawn]:
     """Strips of test pairs, learned and random in turn, each against itself."""
     count = recipe.IDENTICAL_PAIRS_PER_TRIAL * plan.identical_trials
-    rng = np.random.default_rng([plan.seed, 22])
+    rng = random_streams.generator(plan.seed, random_streams.LISTS)
     found = []
     for number, index in enumerate(rng.choice(len(test), count, replace=count > len(test))):
         pair, which = test[index], number % 2

@@ -8,9 +8,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
+from data import random_streams
 from reproduce.study import preference
 
 # Words that say that something changes, not what.
@@ -70,7 +70,7 @@ def compare(answers: pd.DataFrame, key: pd.DataFrame, seed: int) -> Agreement:
     Args:
         answers: Answers to test pairs.
         key: The study's.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     named = answers[answers["name"].str.strip().ne("")]
     names = named["name"].map(normalise).groupby(named["chosen"]).agg(list)
@@ -96,5 +96,7 @@ def compare(answers: pd.DataFrame, key: pd.DataFrame, seed: int) -> Agreement:
         int(counts["learned"]),
         int(counts["random"]),
         len(both),
-        preference.sign_flip(both, np.random.default_rng([seed, 12])) if enough else None,
+        preference.sign_flip(both, random_streams.generator(seed, random_streams.NAMES))
+        if enough
+        else None,
     )

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import jinja2
 
-from reproduce.figures import to_svg
+from reproduce.reporting.figures import to_svg
 from reproduce.study import plots, responses
 from reproduce.study.analysis import StudyResult
 from reproduce.study.preference import MARGIN

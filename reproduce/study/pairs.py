@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.strata import Stratum
-from reproduce import purity, traversals
-from reproduce.traversals import Decode
+from models.latent_blocks import LatentBlock
+from reproduce.traversal import energy_matching, purity
+from reproduce.traversal.energy_matching import Decode
 
 RULES = ("uniform", "label_free")
 # A basis is looked at along so many axes, drawn from it: so that both bases give the rule the same
-# choice, however large the stratum.
+# choice, however large the latent block.
 MAX_CANDIDATES = 32
 LABEL_FREE_CANDIDATES = 8
 _AXES_AT_ONCE = 4  # a decoder is fastest on many points, but most axes are live
@@ -25,7 +25,7 @@ class Strip:
 
     Attributes:
         axis: Which axis of its basis.
-        coordinates: float64 [k], its direction in the stratum.
+        coordinates: float64 [k], its direction in the latent block.
         step: In prior standard deviations.
         energy: The mean squared pixel change that was reached.
         frames: float32 [f, h, w, c].
@@ -39,7 +39,7 @@ class Strip:
 
 
 def draw_axes(
-    stratum: Stratum, basis: str, rng: np.random.Generator
+    block: LatentBlock, basis: str, rng: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Axes of the learned basis, or of one Haar-random basis, in random order.
 
@@ -47,22 +47,22 @@ def draw_axes(
     random one, the two strips of a pair could change places.
 
     Args:
-        stratum: What is turned.
+        block: What is rotated.
         basis: `learned` or `random`.
         rng: Draws.
     """
-    count = min(stratum.size, MAX_CANDIDATES)
+    count = min(block.size, MAX_CANDIDATES)
     if basis == "learned":
-        for axis in rng.permutation(stratum.size)[:count]:
-            yield int(axis), np.eye(stratum.size)[axis]
+        for axis in rng.permutation(block.size)[:count]:
+            yield int(axis), np.eye(block.size)[axis]
     else:
-        yield from enumerate(purity.stiefel(1, stratum.size, count, rng)[0].T)
+        yield from enumerate(purity.stiefel(1, block.size, count, rng)[0].T)
 
 
 def draw_strip(
     decode: Decode,
     start: np.ndarray,
-    stratum: Stratum,
+    block: LatentBlock,
     basis: str,
     rule: str,
     energy: float,
@@ -73,7 +73,7 @@ def draw_strip(
     Args:
         decode: The model's decoder.
         start: float [D], the starting image's decoder input.
-        stratum: What is turned.
+        block: What is rotated.
         basis: `learned` or `random`.
         rule: `uniform`, any live axis; `label_free`, of some live axes the one along which a
             step changes most, as who looks for a striking axis without labels would choose.
@@ -82,11 +82,11 @@ def draw_strip(
     """
     live: list[Strip] = []
     wanted = 1 if rule == "uniform" else LABEL_FREE_CANDIDATES
-    axes = list(draw_axes(stratum, basis, rng))
+    axes = list(draw_axes(block, basis, rng))
     for first in range(0, len(axes), _AXES_AT_ONCE):
         part = axes[first:][:_AXES_AT_ONCE]
-        directions = stratum.embed(np.stack([coordinates for _, coordinates in part]))
-        result = traversals.traverse(decode, start, directions, energy)
+        directions = block.embed(np.stack([coordinates for _, coordinates in part]))
+        result = energy_matching.traverse(decode, start, directions, energy)
         for index in np.flatnonzero(~result.dead):
             step, reached = float(result.steps[index]), float(result.energies[index])
             live.append(Strip(*part[index], step, reached, result.frames[index]))

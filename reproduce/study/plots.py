@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from reproduce.figures import LEARNED, RANDOM, REFERENCE, to_png
+from reproduce.reporting.figures import LEARNED, RANDOM, REFERENCE, to_png
 from reproduce.study.analysis import StudyResult
 from reproduce.study.preference import MARGIN, Preference
 from reproduce.study.responses import MIN_CATCH_SHARE

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import scipy.stats
 
+from data import random_streams
 from reproduce.study import mixed_model, sample_size
 from reproduce.study.responses import Responses
 
@@ -63,7 +64,7 @@ def estimate(responses: Responses, seed: int) -> Preference | None:
 
     Args:
         responses: The answers to pairs of one kind.
-        seed: Of the flips.
+        seed: The seed of the flips.
     """
     if responses.num_raters < MIN_RATERS or responses.num_items < MIN_ITEMS:
         return None
@@ -71,7 +72,7 @@ def estimate(responses: Responses, seed: int) -> Preference | None:
     sd, error = fitted.sd_total, float(fitted.standard_errors[0])
     share, low, high = mixed_model.marginal(np.array([fitted.beta[0], *fitted.interval(0)]), sd)
     votes = np.where(responses.chosen, 0.5, -0.5)
-    rng = np.random.default_rng([seed, 11])
+    rng = random_streams.generator(seed, random_streams.PREFERENCES)
     test = scipy.stats.binomtest(int(responses.chosen.sum()), len(responses))
     return Preference(
         num_answers=len(responses),

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.files import InputError
-from reproduce.runs import RunConfig
+from reproduce.training.run_directory import RunConfig
 
 CATCH_PAIRS_PER_TRIAL = 4  # pairs of the pool for each trial of a list
 IDENTICAL_PAIRS_PER_TRIAL = 4
 NUM_PRACTICE = 3
 NUM_FRAMES = 7
-MIN_CATCH_SHARE = 0.1  # of a list's trials (PROTOCOL)
+MIN_CATCH_SHARE = 0.1  # of a list's trials (paper/protocol.md)
 BREAK_EVERY = 16
 
 
@@ -22,7 +22,7 @@ class Plan:
     """The numbers of a study; `reproduce.study.stimuli` explains them.
 
     Attributes:
-        seed: Of every draw.
+        seed: The seed of every draw.
         pairs, label_free_pairs: Of each arm, by the rule that draws directions.
         trials, label_free_trials, catch_trials, identical_trials: Of each list.
         names: Trials of each list in which the rater is asked what changes.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
+from data import random_streams
 from data.files import InputError
 from reproduce import program
 
@@ -30,7 +31,7 @@ _LEFT_BIAS = flags.DEFINE_float("left_bias", 0.1, "In logits.")
 _GUESSERS = flags.DEFINE_float(
     "guessers", 0.1, "The share of raters who guess.", lower_bound=0, upper_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of everything.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "simulated.csv", "In the columns of an export.")
 
 
@@ -45,7 +46,6 @@ def main() -> None:
     if not key_file.is_file() or not files:
         raise InputError(f"{study}: no study; give the folder that reproduce.study.stimuli wrote")
 
-    import numpy as np
     import pandas as pd
 
     from data.files import write_text
@@ -68,7 +68,7 @@ def main() -> None:
         )
         for arm, share in shares.items()
     }
-    rng = np.random.default_rng([_SEED.value, 30])
+    rng = random_streams.generator(_SEED.value, random_streams.RATERS)
     answers = simulated_raters.answer(lists, key, truths, _RATERS.value, rng)
     write_text(_OUTPUT.value, answers.to_csv(index=False))
     print(f"{_OUTPUT.value}: {len(answers)} SIMULATED answers of {_RATERS.value} raters")

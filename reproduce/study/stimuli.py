@@ -15,12 +15,12 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.runs import find_runs
+from reproduce.training.run_directory import find_runs
 
 _RUNS = flags.DEFINE_list("runs", None, "Finished runs, or folders of them.")
 _OUTPUT = flags.DEFINE_string("output", None, "The study's folder; new, or empty.")
 _TITLE = flags.DEFINE_string("title", "A study of pictures", "What raters see above every page.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of every draw.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "The seed of every draw.", lower_bound=0)
 _PAIRS = flags.DEFINE_integer(
     "pairs", 64, "Pairs of each arm whose directions are drawn uniformly: primary.", lower_bound=1
 )
@@ -30,9 +30,9 @@ _LABEL_FREE_PAIRS = flags.DEFINE_integer(
     "Pairs of each arm by the label-free rule, the axis that changes most: secondary.",
     lower_bound=0,
 )
-_TRIALS = flags.DEFINE_integer("trials", 32, "Of them, that a rater sees.", lower_bound=1)
+_TRIALS = flags.DEFINE_integer("trials", 32, "Test pairs that a rater sees.", lower_bound=1)
 _LABEL_FREE_TRIALS = flags.DEFINE_integer(
-    "label_free_trials", 8, "Of those, that a rater sees.", lower_bound=0
+    "label_free_trials", 8, "Label-free pairs that a rater sees.", lower_bound=0
 )
 _CATCH_TRIALS = flags.DEFINE_integer(
     "catch_trials", 6, "Trials with a right answer that a rater sees.", lower_bound=1

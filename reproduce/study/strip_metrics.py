@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset
-from reproduce import purity, readings, representation, trained
+from reproduce.basis import representation
+from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.mig_sup import axis_gaps
-from reproduce.runs import RunDirectory
-from reproduce.scoring import BasisScorer
+from reproduce.training import trained_model
+from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import purity
+from reproduce.traversal.predictors import load, matching
 
 
 def measure(
@@ -31,23 +34,22 @@ def measure(
         dataset: Its data set.
         predictors: Runs of factor predictors; the one that reads such images is taken.
         starts: float [n, D], where each strip starts.
-        directions: float [n, k], in the first stratum.
+        directions: float [n, k], in the first latent block.
         energy: The mean squared pixel change.
 
     Returns:
         By metric: float64 [n].
     """
     found = {}
-    axes = model.strata[0].embed(directions)
-    predictor = _predictor_of(run, predictors)
+    axes = model.latent_blocks[0].embed(directions)
+    predictor = matching(run, predictors)
     if predictor is not None:
-        network = trained.load_predictor(predictor)
-        layout = readings.describe(dataset.factor_names, network.settings, dataset.factors)
-        decode, predict = trained.decoder(model), trained.on_arrays(network.predict)
+        _, predict, layout = load(predictor, dataset)
+        decode = trained_model.decoder(model)
         values = []
         for start, axis in zip(starts, axes, strict=True):
-            scene = purity.Scene(decode, predict, layout, start[None], energy)
-            values.append(purity.purity_of_rows(purity.measure(scene, axis[None]).rows)[0])
+            setup = purity.TraversalSetup(decode, predict, layout, start[None], energy)
+            values.append(purity.purity_of_rows(purity.measure(setup, axis[None]).rows)[0])
         found["purity"] = np.array(values)
     if run.representation_file.exists():
         encoded = representation.load(run.representation_file)
@@ -57,12 +59,3 @@ def measure(
             information = scorer.information(directions.T[None])
             found["mig_sup"] = axis_gaps(information, scorer.factor_entropies)[0]
     return found
-
-
-def _predictor_of(run: RunDirectory, predictors: Sequence[RunDirectory]) -> RunDirectory | None:
-    own = run.read_config()
-    for predictor in predictors:
-        config = predictor.read_config()
-        if (config.fingerprint, config.image_shape) == (own.fingerprint, own.image_shape):
-            return predictor
-    return None

@@ -1,0 +1,23 @@
+"""A beta-VAE whose beta falls or rises geometrically from `beta_start` over `ramp_steps`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.objectives import base
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Objective(base.Objective):
+    """Reconstruction + beta(step) KL."""
+
+    term_names = ("beta",)
+
+    def loss(self, batch: base.Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss, and the beta in force."""
+        settings = self.settings
+        progress = base.ramp(batch.step, settings.ramp_steps)
+        beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
+        return batch.reconstruction + beta * batch.kl, {"beta": beta}

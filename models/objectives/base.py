@@ -1,0 +1,74 @@
+"""What every objective of the VAE has, and what it sees of a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.settings import BetaVAESettings
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batch:
+    """A batch as it passes through the VAE.
+
+    Attributes:
+        images: float32 [batch, height, width, channels] in [0, 1].
+        posterior: q(z | x), a TFP distribution over [num_latents].
+        latents: float32 [batch, num_latents], what the decoder was given.
+        reconstruction: Scalar, mean over images of -log p(x | z), nats.
+        kl: Scalar, mean over images of KL(q(z | x) || p(z)), nats.
+        step: Scalar int, training steps already made.
+        seed: int32 [2], the seed of whatever else is drawn for this batch.
+    """
+
+    images: tf.Tensor
+    posterior: Any
+    latents: tf.Tensor
+    reconstruction: tf.Tensor
+    kl: tf.Tensor
+    step: tf.Tensor
+    seed: tf.Tensor
+
+
+class Objective:
+    """The loss of a VAE, with any networks of its own.
+
+    Attributes:
+        term_names: What `loss` logs, in order; loss, reconstruction and KL are logged anyway.
+        settings: The model's.
+    """
+
+    term_names: tuple[str, ...] = ()
+
+    def __init__(self, settings: BetaVAESettings, rng: np.random.Generator) -> None:
+        """Builds networks of its own, if any; `rng` draws their initial weights."""
+        del rng
+        self.settings: Any = settings  # of the objective's own class, where it has one
+
+    def latents(self, posterior: Any, seed: tf.Tensor) -> tf.Tensor:
+        """What the decoder is given: a draw from the posterior, float32 [batch, num_latents]."""
+        return posterior.sample(seed=seed)
+
+    def loss(self, batch: Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The scalar that encoder and decoder minimise, in nats an image, and the logged terms."""
+        raise NotImplementedError
+
+    def update(self, batch: Batch, num_replicas: int) -> None:
+        """Trains the networks of its own, after each step of encoder and decoder."""
+
+    def variables(self) -> dict[str, Any]:
+        """All state of its own that training changes, by name."""
+        return {}
+
+
+def ramp(step: tf.Tensor, num_steps: int) -> tf.Tensor:
+    """The share of a ramp's steps that are made already: 0 to 1."""
+    import tensorflow as tf
+
+    return tf.minimum(tf.cast(step, tf.float32) / max(num_steps, 1), 1.0)

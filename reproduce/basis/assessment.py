@@ -1,0 +1,350 @@
+"""The test itself: a representation's metrics in the learned basis against other bases."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from reproduce.basis import bases, cherry_picking, significance, supervised_rotation
+from reproduce.basis.bases import FAMILIES, Family
+from reproduce.basis.representation import Representation
+from reproduce.metrics import registry
+from reproduce.metrics.basis_scorer import BasisScorer, Scores
+from reproduce.metrics.labelled_latents import LabelledLatents
+from reproduce.metrics.mig_sup import axis_gaps
+from reproduce.metrics.registry import METRICS, NUM_GROUPS, is_invariant, sign_of
+
+COLUMNS = (
+    "family",
+    "metric",
+    "observed",
+    "null_mean",
+    "null_sd",
+    "null_max",
+    "z",
+    "p_value",
+    "num_bases",
+    "t",
+    "p_max_t",
+    "detectable",
+    "rho",
+)
+ALPHA = 0.05  # of the smallest detectable value
+CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
+_BATCH = 256
+
+Progress = Callable[[int], object]
+
+
+def _no_progress(done: int) -> None:
+    del done
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How hard a representation is tested.
+
+    Attributes:
+        families: Keys of `bases.FAMILIES`.
+        metrics: Some of `registry.OF_LATENTS`.
+        num_bases: Draws of each null family, for metrics that need no fit.
+        num_fits: Draws for those that do, the first of the same.
+        seed: The seed of draws, splits and fits; each family has its own stream, whichever
+            others are asked for.
+        workers: Processes for fits; no value depends on it.
+        device: `cpu` or `gpu`, for mutual information.
+        num_groups: Groups of rows that train the BetaVAE and FactorVAE scores.
+    """
+
+    families: Sequence[str]
+    metrics: Sequence[str]
+    num_bases: int = 9999
+    num_fits: int = 99
+    seed: int = 0
+    workers: int = 1
+    device: str = "cpu"
+    num_groups: int = NUM_GROUPS
+
+    def __post_init__(self) -> None:
+        bases.check_families(self.families)
+        registry.check_metrics(self.metrics)
+
+    def total(self) -> int:
+        """How many bases are evaluated, for a progress bar: fits count by themselves."""
+        fits = any(METRICS[metric].source == "fit" for metric in self.metrics)
+        total = 0
+        for name in self.families:
+            family = FAMILIES[name]
+            if family.role == "supervised_rotation":
+                continue
+            points = len(bases.GEODESIC_TIMES) if family.role == "interpolation" else 1
+            total += 1 + fits + points * self._count(family)
+            total += min(self._count(family), self.num_fits) if fits and family.draw else 0
+        return total
+
+    def _count(self, family: Family) -> int:
+        if family.draw is None:
+            return 0
+        return min(self.num_bases, family.max_bases or self.num_bases)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Assessment:
+    """What a test found.
+
+    Attributes:
+        table: The columns `COLUMNS`, a row for each family and metric. `observed` is the learned
+            basis' value; in a row of a reference or supervised rotation, that of the basis found.
+            Only null families have `z`, `p_value` and what follows from them, for which metrics
+            where lower is better are negated; an interpolation curve has a row for each t.
+        nulls: The draws' values by "family/metric": float64 [bases], or [times, bases].
+        cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that.
+    """
+
+    table: pd.DataFrame
+    nulls: dict[str, np.ndarray]
+    cherry_picking: pd.DataFrame | None
+
+
+def assess(
+    representation: Representation, plan: Plan, progress: Progress = _no_progress
+) -> Assessment:
+    """Tests the learned basis of a representation against families of other bases.
+
+    Args:
+        representation: What is tested.
+        plan: Families, metrics, numbers and seed.
+        progress: Called with the number of bases evaluated since the last call.
+
+    Raises:
+        InputError: If too few latents are active for a family.
+    """
+    rows: list[dict[str, object]] = []
+    nulls: dict[str, np.ndarray] = {}
+    picked = None
+    for name in plan.families:
+        family = FAMILIES[name]
+        rng = np.random.default_rng([plan.seed, zlib.crc32(name.encode())])
+        points = family.points(representation)
+        if family.role == "supervised_rotation":
+            rows += _supervised_rotation(name, points, plan, rng)
+            continue
+        learned = family.learned(representation) if family.learned else None
+        test = _FamilyTest(name, points, learned, plan, progress)
+        if family.fit is not None:
+            rows += test.reference(family.fit(points.latents, plan.seed))
+        elif family.role == "interpolation":
+            rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
+        else:
+            rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
+        if name == "haar_active" and "mig" in plan.metrics:
+            picked = test.cherry_picking(family, rng)
+    return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, picked)
+
+
+def control_drifts(table: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[str, float]:
+    """How far each metric moved under signed permutations, at most; empty if none were drawn."""
+    drifts = {}
+    for row in table.to_dict("records"):
+        if FAMILIES[row["family"]].role == "control":
+            null = nulls[f"{row['family']}/{row['metric']}"]
+            drifts[str(row["metric"])] = float(np.abs(null - row["observed"]).max())
+    return drifts
+
+
+def _draw(
+    family: Family, plan: Plan, points: LabelledLatents, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The family's draws in batches, so that memory stays bounded."""
+    assert family.draw is not None
+    count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.latents.shape[1]
+    for start in range(0, count, _BATCH):
+        yield family.draw(min(_BATCH, count - start), d, rng)
+
+
+class _FamilyTest:
+    """One family's rows: the learned basis first, then whatever it is compared with."""
+
+    def __init__(
+        self,
+        name: str,
+        points: LabelledLatents,
+        learned: np.ndarray | None,
+        plan: Plan,
+        progress: Progress,
+    ) -> None:
+        self._name, self._points, self._plan, self._progress = name, points, plan, progress
+        self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device, plan.num_groups)
+        self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
+
+    def _score(self, many: np.ndarray, num_fits: int) -> Scores:
+        """Closed forms of all bases, and fits of the first `num_fits` of them, by column."""
+        scores = self._scorer.closed_forms(many)
+        self._progress(len(many))
+        fits = []
+        for fitted in self._scorer.fits(many[:num_fits], self._plan.workers):
+            fits.append(fitted)
+            self._progress(1)
+        for column in fits[0] if fits else ():
+            scores[column] = np.array([fitted[column] for fitted in fits])
+        return scores
+
+    def _score_all(self, batches: Iterator[np.ndarray], num_fits: int) -> Scores:
+        chunks: dict[str, list[np.ndarray]] = {}
+        done = 0
+        for batch in batches:
+            for column, values in self._score(batch, max(0, num_fits - done)).items():
+                chunks.setdefault(column, []).append(values)
+            done += len(batch)
+        return {column: np.concatenate(values) for column, values in chunks.items()}
+
+    def _observed(self) -> Scores:
+        scores = self._score(self._learned, 1)
+        ordered = [column for name in self._plan.metrics for column in METRICS[name].columns]
+        return {column: scores[column] for column in ordered}
+
+    def _row(self, column: str, observed: float, **entries: float) -> dict[str, object]:
+        return {"family": self._name, "metric": column, "observed": float(observed), **entries}
+
+    def reference(self, basis: np.ndarray) -> list[dict[str, object]]:
+        """Rows of a basis that another method found."""
+        scores = self._score(basis[None], 1)
+        return [
+            self._row(column, value[0], num_bases=1)
+            for column, value in scores.items()
+            if not is_invariant(column)
+        ]
+
+    def null(
+        self, batches: Iterator[np.ndarray], nulls: dict[str, np.ndarray], with_p: bool
+    ) -> list[dict[str, object]]:
+        """Rows of a null or a control; the draws are added to `nulls`."""
+        observed = self._observed()
+        drawn = self._score_all(batches, self._plan.num_fits)
+        rows = []
+        for column, value in observed.items():
+            null = drawn[column]
+            nulls[f"{self._name}/{column}"] = null
+            row = self._row(column, value[0], **_summary(null))
+            if with_p and not is_invariant(column):
+                sign = sign_of(column)
+                row["z"] = significance.z_score(sign * value[0], sign * null)
+                row["p_value"] = significance.p_value(sign * value[0], sign * null)
+                row["detectable"] = sign * significance.smallest_detectable(sign * null, ALPHA)
+            rows.append(row)
+        _add_max_t([row for row in rows if "p_value" in row], nulls)
+        return rows
+
+    def interpolation_curves(
+        self, batches: Iterator[np.ndarray], nulls: dict[str, np.ndarray]
+    ) -> list[dict[str, object]]:
+        """Rows of the points on the way to each draw, t after t."""
+        observed = self._observed()
+        by_time: list[dict[str, list[np.ndarray]]] = [{} for _ in bases.GEODESIC_TIMES]
+        done = 0
+        for batch in batches:
+            paths = np.stack([bases.geodesic(rotation) for rotation in batch], axis=1)
+            for chunks, many in zip(by_time, paths, strict=True):
+                for column, values in self._score(many, max(0, self._plan.num_fits - done)).items():
+                    chunks.setdefault(column, []).append(values)
+            done += len(batch)
+        rows = []
+        for column, value in observed.items():
+            drawn = [np.concatenate(chunks[column]) for chunks in by_time]
+            nulls[f"{self._name}/{column}"] = np.stack(drawn)
+            for time, null in zip(bases.GEODESIC_TIMES, drawn, strict=True):
+                rows.append(self._row(column, value[0], **_summary(null), t=time))
+        return rows
+
+    def cherry_picking(self, family: Family, rng: np.random.Generator) -> pd.DataFrame:
+        """The best k learned axes against the best k of the family's random bases."""
+
+        def gaps(many: np.ndarray) -> np.ndarray:
+            return axis_gaps(self._scorer.information(many), self._scorer.factor_entropies)
+
+        plan = dataclasses.replace(self._plan, num_bases=min(self._plan.num_bases, 999))
+        random = [gaps(many) for many in _draw(family, plan, self._points, rng)]
+        return cherry_picking.curve(gaps(self._learned)[0], np.concatenate(random), rng)
+
+
+def _supervised_rotation(
+    name: str, points: LabelledLatents, plan: Plan, rng: np.random.Generator
+) -> list[dict[str, object]]:
+    """Rows of the supervised rotation: found on one half of the points, scored on the other.
+
+    `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
+    between their mean and the rotation's, on the same half (see paper/protocol.md). Metrics that
+    need a fit have no such row: a search takes thousands of bases.
+    """
+    order = rng.permutation(len(points.latents))
+    half = len(order) // 2
+    found_on, scored_on = points.rows(order[:half]), points.rows(order[half:])
+    identity = np.eye(points.latents.shape[1])
+    family = FAMILIES[name]
+    draws = np.concatenate(list(_draw(family, plan, points, rng)))
+    starts = np.stack([identity, *(_orthogonal(fit(points.latents, plan.seed)) for fit in _STARTS)])
+    rows: list[dict[str, object]] = []
+    for metric in plan.metrics:
+        if METRICS[metric].source == "fit":
+            continue
+        search = BasisScorer(found_on, [metric], plan.seed, num_groups=plan.num_groups)
+        best = supervised_rotation.best_rotation(_objective(search, metric), starts)
+        held_out = BasisScorer(scored_on, [metric], plan.seed, num_groups=plan.num_groups)
+        top, learned = held_out.closed_forms(np.stack([best, identity]))[metric]
+        null = held_out.closed_forms(draws)[metric]
+        span = top - null.mean()
+        row = {"family": name, "metric": metric, "observed": float(top), **_summary(null)}
+        row["rho"] = float((learned - null.mean()) / span) if span else float("nan")
+        rows.append(row)
+    return rows
+
+
+_STARTS = (bases.pca, bases.fast_ica)
+
+
+def _objective(scorer: BasisScorer, metric: str) -> supervised_rotation.Objective:
+    """A metric that needs no fit, in the form in which it is climbed."""
+    sign = sign_of(metric)
+    if METRICS[metric].source == "information":
+        return supervised_rotation.Objective(
+            scorer.information, lambda known: sign * scorer.of_information(known)[metric]
+        )
+    return supervised_rotation.of_bases(lambda many: sign * scorer.closed_forms(many)[metric])
+
+
+def _orthogonal(basis: np.ndarray) -> np.ndarray:
+    """The rotation closest to a basis whose axes are first scaled to unit length."""
+    u, _, v = np.linalg.svd(basis / np.linalg.norm(basis, axis=0))
+    return u @ v
+
+
+def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> None:
+    """Adds p-values adjusted over metrics by the largest studentised value of shared bases.
+
+    Metrics that need a fit have fewer draws, and are a group of their own.
+    """
+    for count in {len(nulls[f"{row['family']}/{row['metric']}"]) for row in rows}:
+        group = [r for r in rows if len(nulls[f"{r['family']}/{r['metric']}"]) == count]
+        observed, null = [], []
+        for row in group:
+            values = sign_of(str(row["metric"])) * nulls[f"{row['family']}/{row['metric']}"]
+            sd = values.std(ddof=1) if len(values) > 1 else 0.0
+            if sd <= significance.TIE:
+                continue  # nothing to studentise: this metric cannot tell bases apart
+            null.append((values - values.mean()) / sd)
+            observed.append((row, float(str(row["z"]))))
+        for row, z in observed:
+            row["p_max_t"] = significance.p_value(z, np.max(null, axis=0))
+
+
+def _summary(null: np.ndarray) -> dict[str, float]:
+    return {
+        "null_mean": float(null.mean()),
+        "null_sd": float(null.std(ddof=1)) if len(null) > 1 else float("nan"),
+        "null_max": float(null.max()),
+        "num_bases": len(null),
+    }

@@ -1,0 +1,268 @@
+"""Families of bases of the latent space (N1 to N6 of paper/protocol.md).
+
+A basis is a matrix whose columns are the new axes: new latents = latents @ basis.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from reproduce.basis.representation import Representation
+from reproduce.metrics.labelled_latents import LabelledLatents
+from reproduce.metrics.registry import check_names
+
+GEODESIC_TIMES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
+MAX_CONDITION = 10.0  # of general linear maps
+
+Role = Literal["null", "control", "reference", "supervised_rotation", "interpolation"]
+Draw = Callable[[int, int, np.random.Generator], np.ndarray]
+
+
+def haar(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws from the Haar distribution on O(dimension): float64 [num_bases, d, d].
+
+    The Q of a Gaussian matrix's QR, with the signs that make R's diagonal positive (Mezzadri
+    2007, How to generate random matrices from the classical compact groups).
+    """
+    q, r = np.linalg.qr(rng.standard_normal((num_bases, dimension, dimension)))
+    return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+
+
+def signed_permutation(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
+    """Uniform draws of permutations of the axes with signs: float64 [num_bases, d, d]."""
+    bases = np.zeros((num_bases, dimension, dimension))
+    orders = rng.permuted(np.tile(np.arange(dimension), (num_bases, 1)), axis=1)
+    signs = rng.choice([-1.0, 1.0], size=(num_bases, dimension))
+    np.put_along_axis(bases, orders[:, None, :], signs[:, None, :], axis=1)
+    return bases
+
+
+def general_linear(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws M = U D V^T, U and V Haar: float64 [num_bases, d, d]; its columns read latents out.
+
+    Singular values are log-uniform within a condition number of `MAX_CONDITION`.
+    """
+    u, v = haar(num_bases, dimension, rng), haar(num_bases, dimension, rng)
+    logs = rng.uniform(0, np.log(MAX_CONDITION), size=(num_bases, 1, dimension))
+    return (u * np.exp(logs)) @ np.swapaxes(v, 1, 2)
+
+
+def general_linear_traversal(
+    num_bases: int, dimension: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The axes along which `general_linear`'s new latents move: the inverse's rows, as columns.
+
+    The same generator gives the same maps M; what moves one new latent alone is a row of M^-1.
+    """
+    return np.linalg.inv(general_linear(num_bases, dimension, rng)).swapaxes(1, 2)
+
+
+def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) -> np.ndarray:
+    """Points Q^t on the shortest path from the identity to a rotation: float64 [times, d, d].
+
+    By the real Schur form Q = V T V^T, whose blocks are plane rotations by angles of at most pi.
+    A matrix of determinant -1, to which no path leads, has its last column flipped first.
+
+    Args:
+        rotation: float [d, d], orthogonal.
+        times: From 0 (the learned basis) to 1 (the rotation itself).
+    """
+    import scipy.linalg
+
+    rotation = np.array(rotation, np.float64)
+    if np.linalg.det(rotation) < 0:
+        rotation[:, -1] *= -1
+    t, v = scipy.linalg.schur(rotation, output="real")
+    d = len(rotation)
+    angles: list[tuple[int, int, float]] = []  # planes and their angles
+    flipped: list[int] = []  # axes with eigenvalue -1: pairs of them turn by pi
+    i = 0
+    while i < d:
+        if i + 1 < d and abs(t[i + 1, i]) > 1e-12:
+            angles.append((i, i + 1, float(np.arctan2(t[i + 1, i], t[i, i]))))
+            i += 2
+        else:
+            if t[i, i] < 0:
+                flipped.append(i)
+            i += 1
+    angles += [(a, b, np.pi) for a, b in zip(flipped[::2], flipped[1::2], strict=True)]
+    path = np.empty((len(times), d, d))
+    for index, time in enumerate(times):
+        power = np.eye(d)
+        for a, b, angle in angles:
+            cos, sin = np.cos(time * angle), np.sin(time * angle)
+            power[[a, a, b, b], [a, b, a, b]] = cos, -sin, sin, cos
+        path[index] = v @ power @ v.T
+    return path
+
+
+def pca(latents: np.ndarray, seed: int) -> np.ndarray:
+    """Principal axes of latents [n, d]: float64 [d, d]; deterministic."""
+    from sklearn.decomposition import PCA
+
+    del seed
+    return PCA(svd_solver="full").fit(latents).components_.T
+
+
+def fast_ica(latents: np.ndarray, seed: int) -> np.ndarray:
+    """Unmixing matrix of latents [n, d], columns as axes: float64 [d, d] (FastICA, logcosh).
+
+    Where it does not converge, what the last iteration gave serves.
+    """
+    from sklearn.decomposition import FastICA
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = FastICA(whiten="unit-variance", max_iter=1000, random_state=seed)
+        return model.fit(latents).components_.T
+
+
+def standardise(points: LabelledLatents) -> LabelledLatents:
+    """Each latent with mean 0 and standard deviation 1 over the training split."""
+    mean, sd = points.latents.mean(axis=0), points.latents.std(axis=0)
+    return points.mapped(lambda latents: (latents - mean) / sd)
+
+
+def _covariance_power(latents: np.ndarray, power: float) -> np.ndarray:
+    """A symmetric power of the covariance of latents [n, d]: float64 [d, d].
+
+    Directions without variance are left at the smallest positive scale.
+    """
+    variances, axes = np.linalg.eigh(np.cov(latents, rowvar=False))
+    variances = np.maximum(variances, variances.max() * 1e-12)
+    return (axes * variances**power) @ axes.T
+
+
+def whiten(points: LabelledLatents) -> LabelledLatents:
+    """Latents with mean 0 and covariance 1 over the training split, by the symmetric root (ZCA).
+
+    Of all whitened latents these are the closest to the latents themselves.
+    """
+    mean, root = points.latents.mean(axis=0), _covariance_power(points.latents, -0.5)
+    return points.mapped(lambda latents: (latents - mean) @ root)
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family of bases, and what part it plays.
+
+    Attributes:
+        role: `null`: gives a p-value; `control`: must change nothing; `reference`: one basis
+            found by another method; `supervised_rotation`: the best rotation that labels can find;
+            `interpolation`: paths from the learned basis to Haar draws.
+        points: What is rotated.
+        summary: In a few words.
+        draw: (number, dimension, generator) to bases [number, m, m], where bases are drawn.
+        learned: The learned basis as a basis of `points`; by default the identity.
+        fit: For references: (latents, seed) to a basis [m, m].
+        max_bases: No more draws than so many are of use.
+    """
+
+    role: Role
+    points: Callable[[Representation], LabelledLatents]
+    summary: str
+    draw: Draw | None = None
+    learned: Callable[[Representation], np.ndarray] | None = None
+    fit: Callable[[np.ndarray, int], np.ndarray] | None = None
+    max_bases: int | None = None
+
+    @property
+    def needs_active(self) -> bool:
+        """Whether the family turns active latents alone, and so needs two of them."""
+        return self.points is not Representation.points
+
+
+# Scaling each axis to variance 1 does not commute with rotations, so that p of haar_active is not
+# exact: conservative for most metrics, too small for means over axes where variances differ much.
+# `reproduce.calibration` measures it. Together with haar, as verdicts ask, p is never too small.
+
+
+def _standardised(representation: Representation) -> LabelledLatents:
+    return standardise(representation.active_points())
+
+
+def _whitened(representation: Representation) -> LabelledLatents:
+    return whiten(representation.active_points())
+
+
+# Whitened latents w are z C^-1/2, so that the learned latents are read out as z = w C^1/2, and move
+# along the rows of its inverse. With these in the learned basis' place, p is exact if the learned
+# map is one more draw: a map M0 of latents w0 whitens to w0 U V^T, which a Haar factor absorbs.
+
+
+def _learned_readout(representation: Representation) -> np.ndarray:
+    return _covariance_power(representation.active_points().latents, 0.5)
+
+
+def _learned_traversal(representation: Representation) -> np.ndarray:
+    return _covariance_power(representation.active_points().latents, -0.5)
+
+
+FAMILIES = {
+    "haar_active": Family(
+        "null",
+        _standardised,
+        "Haar rotations of the active latents, standardised (N1)",
+        draw=haar,
+    ),
+    "haar": Family(
+        "null", Representation.points, "Haar rotations of all raw latents (N2)", draw=haar
+    ),
+    "general_linear": Family(
+        "null",
+        _whitened,
+        "general linear maps of the whitened active latents, read out (N3, exploratory)",
+        draw=general_linear,
+        learned=_learned_readout,
+    ),
+    "general_linear_traversal": Family(
+        "null",
+        _whitened,
+        "the axes along which the latents of such maps move (N3, exploratory)",
+        draw=general_linear_traversal,
+        learned=_learned_traversal,
+    ),
+    "signed_permutation": Family(
+        "control",
+        Representation.points,
+        "signed permutations of all latents, which must change nothing (N4)",
+        draw=signed_permutation,
+        max_bases=99,
+    ),
+    "pca": Family("reference", Representation.active_points, "principal components (N5)", fit=pca),
+    "ica": Family(
+        "reference",
+        Representation.active_points,
+        "independent components, FastICA (N5)",
+        fit=fast_ica,
+    ),
+    "supervised": Family(
+        "supervised_rotation",
+        _standardised,
+        "the rotation that labels of one half of the points find best, on the other half (N5)",
+        draw=haar,
+        max_bases=499,
+    ),
+    "geodesic": Family(
+        "interpolation",
+        _standardised,
+        "Q^t from the learned basis to Haar draws, active latents standardised (N6)",
+        draw=haar,
+        max_bases=499,
+    ),
+}
+
+
+def check_families(names: Sequence[str]) -> None:
+    """Checks names of families.
+
+    Raises:
+        InputError: If one is unknown, or none is given.
+    """
+    check_names("family", names, tuple(FAMILIES))

@@ -1,0 +1,204 @@
+"""A representation: latents of images beside the images' factors, from whatever encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from data.arrays import check_factors
+from data.files import InputError, load_npz, save_npz
+from reproduce.metrics.labelled_latents import LabelledLatents
+
+ACTIVE_KL = 0.1  # nats
+ACTIVE_VARIANCE = 0.01
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Representation:
+    """Latents and factors of the same images.
+
+    Attributes:
+        latents: float64 [n, d], posterior means where there is a posterior.
+        factors: int64 [n, k], class indices.
+        factor_names: The k names.
+        factor_sizes: The k numbers of classes.
+        log_variance: float64 [n, d], log of the posterior's marginal variances, or None.
+        latents_test: float64 [n', d], a test split of the encoder's own, or None.
+        factors_test: int64 [n', k], with it.
+    """
+
+    latents: np.ndarray
+    factors: np.ndarray
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    log_variance: np.ndarray | None = None
+    latents_test: np.ndarray | None = None
+    factors_test: np.ndarray | None = None
+
+    def points(self) -> LabelledLatents:
+        """The latents as they are, with their factors."""
+        return LabelledLatents(self.latents, self.factors, self.latents_test, self.factors_test)
+
+    def active_points(self) -> LabelledLatents:
+        """The active latents as they are, with their factors.
+
+        Raises:
+            InputError: If fewer than two latents are active, so that there is nothing to rotate.
+        """
+        active = self.active()
+        if len(active) < 2:
+            raise InputError(
+                f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
+                "active latents need two: the model has collapsed, or test other families"
+            )
+        return self.points().mapped(lambda latents: latents[:, active])
+
+    def marginal_kl(self) -> np.ndarray | None:
+        """KL of each latent's marginal posterior from N(0, 1), mean over images, nats [d]."""
+        if self.log_variance is None:
+            return None
+        kl = (np.square(self.latents) + np.exp(self.log_variance) - 1 - self.log_variance) / 2
+        return kl.mean(axis=0)
+
+    def active(self) -> np.ndarray:
+        """Indices of the active latents: marginal KL above .1 nat, or else variance above .01.
+
+        A latent whose mean never moves carries nothing and is never active.
+        """
+        variance, kl = self.latents.var(axis=0), self.marginal_kl()
+        if kl is not None:
+            return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
+        return np.flatnonzero(variance > ACTIVE_VARIANCE)
+
+
+def turned(representation: Representation, first: str, second: str) -> Representation:
+    """The same latents with two factors described by their sum and difference.
+
+    The factor-frame control: positions as (x + y, x - y) tell as much as (x, y), and nothing but
+    our words prefers one of them. Both are halved, so that they have as many classes as before.
+
+    Args:
+        representation: Without a test split.
+        first: An ordered factor's name.
+        second: Another one's, of as many classes.
+
+    Raises:
+        InputError: If there are no such factors.
+    """
+    names, sizes = list(representation.factor_names), list(representation.factor_sizes)
+    if first == second or first not in names or second not in names:
+        raise InputError(f"no factors {first!r} and {second!r}; expected two of {', '.join(names)}")
+    i, j = names.index(first), names.index(second)
+    if sizes[i] != sizes[j]:
+        raise InputError(
+            f"{first} has {sizes[i]} classes and {second} {sizes[j]}; expected as many"
+        )
+    factors = representation.factors.copy()
+    a, b = representation.factors[:, i], representation.factors[:, j]
+    factors[:, i], factors[:, j] = (a + b) // 2, (a - b + sizes[j] - 1) // 2
+    names[i], names[j] = f"{first} + {second}", f"{first} - {second}"
+    return dataclasses.replace(representation, factors=factors, factor_names=tuple(names))
+
+
+def normal_scores(latents: np.ndarray) -> np.ndarray:
+    """The standard normal's quantiles at each latent's ranks, (rank - 1/2) / n: float64 [n, d].
+
+    A constant latent scores 0 everywhere.
+    """
+    import scipy.stats
+
+    ranks = scipy.stats.rankdata(latents, axis=0)
+    return scipy.stats.norm.ppf((ranks - 0.5) / len(latents))
+
+
+def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") -> Representation:
+    """Checks arrays named as in a representation.npz and makes a representation of them.
+
+    Raises:
+        InputError: If lengths or shapes differ, a number is not finite, or a factor is constant.
+    """
+    latents = np.asarray(arrays["latents"])
+    if latents.ndim != 2 or latents.size == 0 or not np.issubdtype(latents.dtype, np.number):
+        raise InputError(
+            f"{where}: latents are {latents.dtype} {list(latents.shape)}; expected float [n, d]"
+        )
+    if len(latents) < 2 or latents.shape[1] < 2:
+        raise InputError(
+            f"{where}: {len(latents)} points of {latents.shape[1]} latents; expected 2 or more"
+        )
+    log_variance = arrays.get("log_variance")
+    for name, values in (("latents", latents), ("log_variance", log_variance)):
+        if values is None:
+            continue
+        if values.shape != latents.shape:
+            raise InputError(
+                f"{where}: {name} are {list(values.shape)}; expected {list(latents.shape)}"
+            )
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            raise InputError(
+                f"{where}: {name} hold {len(bad)} numbers that are not finite, the first in row "
+                f"{bad[0, 0]}, column {bad[0, 1]}; leave such points out"
+            )
+    factors, names, sizes = check_factors(where, arrays, len(latents))
+    latents_test, factors_test = _test_split(arrays, latents.shape[1], sizes, where)
+    return Representation(
+        latents.astype(np.float64),
+        factors,
+        names,
+        sizes,
+        None if log_variance is None else log_variance.astype(np.float64),
+        latents_test,
+        factors_test,
+    )
+
+
+def _test_split(
+    arrays: dict[str, np.ndarray], d: int, sizes: tuple[int, ...], where: Path | str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The test split of a representation.npz, if it has one."""
+    latents, factors = arrays.get("latents_test"), arrays.get("factors_test")
+    if latents is None and factors is None:
+        return None, None
+    if latents is None or factors is None:
+        raise InputError(f"{where}: latents_test and factors_test go together; one is missing")
+    if latents.ndim != 2 or latents.shape[1] != d or not np.all(np.isfinite(latents)):
+        raise InputError(
+            f"{where}: latents_test are {list(latents.shape)}; expected finite numbers [n, {d}]"
+        )
+    if factors.shape != (len(latents), len(sizes)):
+        raise InputError(
+            f"{where}: factors_test are {list(factors.shape)}; expected "
+            f"{[len(latents), len(sizes)]}"
+        )
+    if np.any(factors < 0) or np.any(factors >= sizes):
+        raise InputError(f"{where}: factors_test hold an index that is not below its factor_sizes")
+    return latents.astype(np.float64), factors.astype(np.int64)
+
+
+def load(path: Path | str) -> Representation:
+    """Reads a representation.npz.
+
+    Raises:
+        InputError: If the file is missing, damaged, or its arrays do not fit together.
+    """
+    required = ["latents", "factors", "factor_names", "factor_sizes"]
+    return from_arrays(load_npz(path, required), path)
+
+
+def save(path: Path | str, representation: Representation) -> None:
+    """Writes a representation.npz; latents are stored as float32."""
+    arrays = {
+        "latents": representation.latents.astype(np.float32),
+        "factors": representation.factors.astype(np.int32),
+        "factor_names": np.array(representation.factor_names),
+        "factor_sizes": np.array(representation.factor_sizes),
+    }
+    if representation.log_variance is not None:
+        arrays["log_variance"] = representation.log_variance.astype(np.float32)
+    if representation.latents_test is not None and representation.factors_test is not None:
+        arrays["latents_test"] = representation.latents_test.astype(np.float32)
+        arrays["factors_test"] = representation.factors_test.astype(np.int32)
+    save_npz(path, arrays)

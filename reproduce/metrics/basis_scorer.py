@@ -1,0 +1,153 @@
+"""Metrics of a representation as it is, and of its latents in many bases at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from reproduce.metrics.factor_vae_score import group_covariances
+from reproduce.metrics.information import InformationEngine, entropies
+from reproduce.metrics.labelled_latents import LabelledLatents
+from reproduce.metrics.modularity import thread_pools
+from reproduce.metrics.registry import (
+    METRICS,
+    NUM_GROUPS,
+    Covariance,
+    FitSettings,
+    Groups,
+    Information,
+)
+
+Scores = dict[str, np.ndarray]
+Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
+
+
+def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray], Engine]:
+    if device == "cpu":
+        return InformationEngine
+    from reproduce.metrics.information_tensorflow import TensorFlowInformationEngine
+
+    return TensorFlowInformationEngine
+
+
+class BasisScorer:
+    """The metrics of the same points in many bases; built once, called on batches.
+
+    Its memory does not grow with the number of bases.
+    """
+
+    def __init__(
+        self,
+        points: LabelledLatents,
+        metrics: Sequence[str],
+        seed: int,
+        device: str = "cpu",
+        num_groups: int = NUM_GROUPS,
+    ) -> None:
+        """Computes what the metrics need whatever the basis.
+
+        Args:
+            points: What is scored.
+            metrics: Some of `registry.OF_LATENTS`.
+            seed: The seed of splits, groups of rows and fits: the same in every basis.
+            device: `cpu`, or `gpu` for mutual information, with TensorFlow started.
+            num_groups: As `FitSettings` has it.
+        """
+        self._points, self._settings = points, FitSettings(seed, num_groups)
+        self._closed = [name for name in metrics if METRICS[name].source != "fit"]
+        self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
+        sources = {METRICS[name].source for name in self._closed}
+        if "information" in sources:
+            self._engine = _information_engine(device)(points.latents, points.factors)
+            self.factor_entropies = entropies(points.factors)
+        if "covariance" in sources:
+            d = points.latents.shape[1]
+            covariance = np.cov(np.hstack([points.latents, points.factors]), rowvar=False)
+            self._covariance, self._cross = covariance[:d, :d], covariance[:d, d:]
+            self._factor_variances = np.diagonal(covariance)[d:]
+        if "groups" in sources:
+            rng = np.random.default_rng(seed)
+            groups = self._settings.groups()
+            self._groups = group_covariances(points.latents, points.factors, rng, **groups)
+
+    def information(self, bases: np.ndarray) -> np.ndarray:
+        """Mutual information in each basis, as `InformationEngine` gives it."""
+        return self._engine(bases)
+
+    def closed_forms(self, bases: np.ndarray, information: np.ndarray | None = None) -> Scores:
+        """The metrics that need no fit, by column: float64 [b].
+
+        Args:
+            bases: float [b, d, m].
+            information: Of these bases, where it is known already.
+        """
+        scores: Scores = {}
+        sources = {METRICS[name].source for name in self._closed}
+        if "information" in sources:
+            known = self._engine(bases) if information is None else information
+            scores |= self.of_information(known)
+        if "covariance" in sources:
+            transposed = np.swapaxes(bases, 1, 2)
+            covariance = Covariance(
+                transposed @ self._covariance @ bases,
+                transposed @ self._cross,
+                self._factor_variances,
+            )
+            scores |= self._computed("covariance", covariance)
+        if "groups" in sources:
+            groups = Groups(*self._groups, self._settings.num_groups, bases)
+            scores |= self._computed("groups", groups)
+        return scores
+
+    def of_information(self, information: np.ndarray) -> Scores:
+        """The metrics that are functions of mutual information alone, [b, m, k], by column."""
+        return self._computed("information", Information(information, self.factor_entropies))
+
+    def _computed(self, source: str, known: Information | Covariance | Groups) -> Scores:
+        chosen = [name for name in self._closed if METRICS[name].source == source]
+        return {name: METRICS[name].compute(known) for name in chosen}
+
+    def fits(self, bases: np.ndarray, workers: int = 1) -> Iterator[dict[str, float]]:
+        """The metrics that need a fit, by column, basis after basis.
+
+        Args:
+            bases: float [b, d, m].
+            workers: Processes over which the bases are spread, or threads for a single one; the
+                values do not depend on it.
+        """
+        if not self._fitted:
+            return
+        threads = workers if len(bases) == 1 else 1
+        settings = dataclasses.replace(self._settings, threads=threads)
+        jobs = [(self._points, self._fitted, settings, basis) for basis in bases]
+        if workers == 1 or len(jobs) == 1:
+            yield from map(_fit, jobs)
+            return
+        with ProcessPoolExecutor(min(workers, len(jobs))) as pool:
+            yield from pool.map(_fit, jobs)
+
+
+def _fit(job: tuple[LabelledLatents, list[str], FitSettings, np.ndarray]) -> dict[str, float]:
+    points, names, settings, basis = job
+    scores: dict[str, float] = {}
+    rotated = points.mapped(lambda latents: latents @ basis)
+    with thread_pools().limit(limits=1):
+        for name in names:
+            metric = METRICS[name]
+            scores |= dict(zip(metric.columns, metric.compute(rotated, settings), strict=True))
+    return scores
+
+
+def score(
+    points: LabelledLatents, metrics: Sequence[str], seed: int, workers: int = 1
+) -> dict[str, float]:
+    """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
+    scorer = BasisScorer(points, metrics, seed)
+    identity = np.eye(points.latents.shape[1])[None]
+    scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
+    for fitted in scorer.fits(identity, workers):
+        scores |= fitted
+    return {column: scores[column] for name in metrics for column in METRICS[name].columns}

@@ -1,0 +1,303 @@
+"""The field's metrics by name: a row for each, with all that programs need to know of it.
+
+Adding a metric takes its file beside this one, and a row here. Rows import their metrics when
+these are computed, so that names are checked before SciPy and scikit-learn load.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from data.files import InputError
+from reproduce.metrics.labelled_latents import LabelledLatents
+
+NUM_GROUPS = 10_000  # disentanglement_lib's
+
+Source = Literal["information", "covariance", "groups", "fit", "runs", "decoder"]
+CLOSED_FORMS = ("information", "covariance", "groups")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Information:
+    """Mutual information of latents and factors in b bases of m axes.
+
+    Attributes:
+        values: float64 [b, m, k], nats.
+        factor_entropies: float64 [k], nats.
+    """
+
+    values: np.ndarray
+    factor_entropies: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Covariance:
+    """Covariances of latents and factors in b bases of m axes.
+
+    Attributes:
+        latents: float64 [b, m, m].
+        with_factors: float64 [b, m, k].
+        factor_variances: float64 [k].
+    """
+
+    latents: np.ndarray
+    with_factors: np.ndarray
+    factor_variances: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Groups:
+    """Covariances of rows that share a factor's value, and the bases in which they are scored.
+
+    Attributes:
+        whole: float64 [d, d], of all rows.
+        groups: float64 [g, d, d], of each group of rows.
+        factors: int64 [g], the factor that each group shares.
+        num_train: How many of the groups train the classifier; the others evaluate it.
+        bases: float64 [b, d, m].
+    """
+
+    whole: np.ndarray
+    groups: np.ndarray
+    factors: np.ndarray
+    num_train: int
+    bases: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class FitSettings:
+    """What metrics are computed with, besides latents and factors.
+
+    Attributes:
+        seed: The seed of splits, groups of rows and fits: the same in every basis.
+        num_groups: Groups of rows that train the BetaVAE and FactorVAE scores; half as many
+            evaluate them.
+        threads: For a fit; no value depends on it.
+    """
+
+    seed: int
+    num_groups: int = NUM_GROUPS
+    threads: int = 1
+
+    def groups(self) -> dict[str, int]:
+        """The numbers of groups by the names of the metrics' arguments."""
+        return {"num_train": self.num_groups, "num_eval": self.num_groups // 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A metric as the programs see it.
+
+    Attributes:
+        name: As flags and tables call it.
+        source: What it is a function of. `information`, `covariance` and `groups` are closed
+            forms, computed for many bases at once; a `fit` is made anew in every basis. `runs`
+            compares several models, and `decoder` looks at a decoder: these are no functions of
+            one file's latents and factors.
+        compute: Of `Information`, `Covariance` or `Groups`: float64 [b]. Of (points,
+            `FitSettings`), for a fit: the columns' values. Of latents [n, d] and KLs [d] of each
+            model: float64 [models]. Of a decoder and latents: a number.
+        parts: What follows the name in its columns, where it has several values.
+        sign: 1 where higher is better, -1 where lower is.
+        invariant: Whether no rotation changes it but by regularisation, so that it gets no
+            p-value; or the columns of which this holds.
+        by_default: Whether `reproduce.score` computes it unless told otherwise.
+        is_slow: Whether a fit takes so long that a study of many tests makes fewer of them.
+    """
+
+    name: str
+    source: Source
+    compute: Callable[..., Any]
+    parts: tuple[str, ...] = ()
+    sign: int = 1
+    invariant: tuple[str, ...] = ()
+    by_default: bool = True
+    is_slow: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What its rows are called; a test of bases uses them all."""
+        return tuple(f"{self.name}_{part}" for part in self.parts) or (self.name,)
+
+
+def _mig(known: Information) -> np.ndarray:
+    from reproduce.metrics.mig import mig
+
+    return mig(known.values, known.factor_entropies)
+
+
+def _mig_sup(known: Information) -> np.ndarray:
+    from reproduce.metrics.mig_sup import mig_sup
+
+    return mig_sup(known.values, known.factor_entropies)
+
+
+def _modularity(known: Information) -> np.ndarray:
+    from reproduce.metrics.modularity import modularity
+
+    return modularity(known.values)
+
+
+def _sap_continuous(known: Covariance) -> np.ndarray:
+    from reproduce.metrics.sap import sap_continuous_from_covariance
+
+    return sap_continuous_from_covariance(known.latents, known.with_factors, known.factor_variances)
+
+
+def _total_correlation(known: Covariance) -> np.ndarray:
+    from reproduce.metrics.correlation import gaussian_total_correlation
+
+    return gaussian_total_correlation(known.latents)
+
+
+def _wasserstein_correlation(known: Covariance) -> np.ndarray:
+    from reproduce.metrics.correlation import gaussian_wasserstein_correlation
+
+    return gaussian_wasserstein_correlation(known.latents)
+
+
+def _factor_vae(known: Groups) -> np.ndarray:
+    from reproduce.metrics.factor_vae_score import factor_vae_score_from_covariances
+
+    return factor_vae_score_from_covariances(
+        known.whole, known.groups, known.factors, known.num_train, known.bases
+    )
+
+
+def _beta_vae(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.beta_vae_score import beta_vae_score
+
+    groups = settings.groups()
+    return (beta_vae_score(points.latents, points.factors, seed=settings.seed, **groups),)
+
+
+def _irs(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.irs import irs
+
+    del settings
+    return (irs(points.latents, points.factors),)
+
+
+def _sap(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.sap import sap
+
+    return (sap(*points.split(settings.seed)),)
+
+
+def _explicitness(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.modularity import explicitness
+
+    return (explicitness(*points.split(settings.seed))[1],)  # the test figure
+
+
+def _dci(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.dci import dci
+
+    split = points.split(settings.seed)
+    found = dci(*split, seed=settings.seed, n_jobs=settings.threads)
+    return found.disentanglement, found.completeness, found.informativeness
+
+
+def _dci_linear(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.dci import dci_linear
+
+    split = points.split(settings.seed)
+    found = dci_linear(*split, seed=settings.seed, n_jobs=settings.threads)
+    return found.disentanglement, found.completeness, found.informativeness
+
+
+def _dci_es(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.dci_es import dci_es
+
+    found = dci_es(*points.split(settings.seed), seed=settings.seed)
+    return found.explicitness, found.size
+
+
+def _udr(latents: Sequence[np.ndarray], kls: Sequence[np.ndarray] | None) -> np.ndarray:
+    from reproduce.metrics.udr import udr
+
+    return udr(latents, kls)
+
+
+def _distance_to_orthogonality(decode: Callable[[Any], Any], latents: np.ndarray) -> float:
+    from reproduce.metrics import distance_to_orthogonality as measure
+
+    return float(measure.distance_to_orthogonality(measure.jacobians(decode, latents)))
+
+
+_DCI = ("disentanglement", "completeness", "informativeness")
+_ROWS = (
+    Metric("mig", "information", _mig),
+    Metric("mig_sup", "information", _mig_sup),
+    Metric("modularity", "information", _modularity),
+    Metric("sap_continuous", "covariance", _sap_continuous),
+    Metric("gaussian_total_correlation", "covariance", _total_correlation, sign=-1),
+    Metric("gaussian_wasserstein_correlation", "covariance", _wasserstein_correlation, sign=-1),
+    Metric("factor_vae", "groups", _factor_vae),
+    Metric("beta_vae", "fit", _beta_vae),
+    Metric("irs", "fit", _irs),
+    Metric("sap", "fit", _sap),
+    Metric("explicitness", "fit", _explicitness, invariant=("explicitness",)),
+    Metric("dci", "fit", _dci, _DCI, is_slow=True),
+    Metric(
+        "dci_linear",
+        "fit",
+        _dci_linear,
+        _DCI,
+        invariant=("dci_linear_informativeness",),
+        by_default=False,
+    ),
+    Metric(
+        "dci_es",
+        "fit",
+        _dci_es,
+        ("explicitness", "size"),
+        invariant=("dci_es_explicitness", "dci_es_size"),
+        by_default=False,
+    ),
+    Metric("udr", "runs", _udr, by_default=False),
+    Metric("distance_to_orthogonality", "decoder", _distance_to_orthogonality, by_default=False),
+)
+METRICS = {metric.name: metric for metric in _ROWS}
+# What one file's latents and factors decide, in any basis.
+OF_LATENTS = tuple(m.name for m in _ROWS if m.source in (*CLOSED_FORMS, "fit"))
+DEFAULT = tuple(metric.name for metric in _ROWS if metric.by_default)
+
+
+def sign_of(column: str) -> int:
+    """1 where a higher value of a column is better, -1 where a lower one is.
+
+    Columns that are no metric of a representation, as traversal purity, are better when higher.
+    """
+    return next((metric.sign for metric in _ROWS if column in metric.columns), 1)
+
+
+def is_invariant(column: str) -> bool:
+    """Whether no rotation changes a column, but by regularisation."""
+    return any(column in metric.invariant for metric in _ROWS)
+
+
+def check_metrics(names: Sequence[str], known: Sequence[str] = OF_LATENTS) -> None:
+    """Checks names of metrics.
+
+    Raises:
+        InputError: If one is not among `known`, or none is given.
+    """
+    check_names("metric", names, known)
+
+
+def check_names(what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Checks names of things, each called a `what`.
+
+    Raises:
+        InputError: If one is not among `known`, or none is given.
+    """
+    if not names:
+        raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")

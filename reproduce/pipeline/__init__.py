@@ -1,0 +1,1 @@
+"""Many programs as one job: profiles, chains, executors, sweeps."""

@@ -1,0 +1,118 @@
+"""The chains of programs of a profile: from a training to its tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from reproduce.pipeline import jobs
+from reproduce.pipeline.profiles import Arm, Profile
+from reproduce.training import recipes
+from reproduce.training.run_directory import RunDirectory
+
+
+def of_run(output: Path, dataset: str, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
+    """Train, represent, test, traverse: one seed of one arm."""
+    run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
+    recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
+    weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"
+    here = f"--run_dir={run.path}"
+    train = jobs.Step(
+        (
+            "reproduce.train",
+            f"--model={arm.model}",
+            *profile.flags_of(dataset),
+            f"--recipe={arm.recipe}",
+            f"--seed={seed}",
+            here,
+            *(f"--set={key}={value}" for key, value in arm.changes.items()),
+        ),
+        weights,
+    )
+    represent = jobs.Step(
+        ("reproduce.represent", here, f"--num_points={profile.num_points}"),
+        run.representation_file,
+        (weights,),
+    )
+    test = jobs.Step(
+        (
+            "reproduce.basis_test",
+            f"--representation={run.representation_file}",
+            f"--num_bases={profile.num_bases}",
+            f"--seed={seed}",
+            "--skip_inactive",
+            f"--output={run.basis_test_file}",
+        ),
+        run.basis_test_file,
+        (run.representation_file,),
+    )
+    traverse = jobs.Step(
+        ("reproduce.traverse", here, f"--seed={seed}"),
+        run.path / "traversals.csv",
+        (run.representation_file,),
+    )
+    steps = [train, represent, test, traverse]
+    if arm.turned_factors:
+        turned = dataclasses.replace(
+            test,
+            arguments=(
+                *test.arguments[:-1],
+                f"--turned_factors={','.join(arm.turned_factors)}",
+                f"--output={run.turned_test_file}",
+            ),
+            target=run.turned_test_file,
+        )
+        steps.append(turned)
+    return jobs.Chain(run, recipe.num_steps, tuple(steps), kind=f"{arm.name} on {dataset}")
+
+
+def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) -> jobs.Chain:
+    """Trains what reads factors from images of a size; 0 is the data set's own."""
+    run = RunDirectory(output / "predictors" / (str(image_size) if image_size else "full_size"))
+    num_steps = recipes.find("factor_predictor", profile.predictor).num_steps
+    train = jobs.Step(
+        (
+            "reproduce.train",
+            "--model=factor_predictor",
+            *profile.flags_of(dataset),
+            f"--recipe={profile.predictor}",
+            f"--set=image_size={image_size}",
+            f"--run_dir={run.path}",
+        ),
+        run.checkpoint_dir / f"step_{num_steps:08d}.npz",
+    )
+    title = f"predictor {run.path.name}"
+    return jobs.Chain(run, num_steps, (train,), kind=f"{title} on {dataset}", title=title)
+
+
+def of_purity_test(
+    profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int
+) -> jobs.Chain:
+    """Tests a run's decoder, once it is trained and there is a predictor."""
+    test = jobs.Step(
+        (
+            "reproduce.purity_test",
+            f"--run_dir={chain.run.path}",
+            f"--predictor_dir={predictor.run.path}",
+            f"--num_bases={profile.num_purity_bases}",
+            f"--num_linear_bases={profile.num_bases}",
+            f"--num_directions={profile.num_purity_bases}",
+            f"--num_images={profile.num_purity_images}",
+            f"--seed={seed}",
+        ),
+        chain.run.purity_file,
+        (chain.run.representation_file, predictor.steps[-1].target),
+    )
+    return jobs.Chain(
+        chain.run,
+        0,
+        (test,),
+        after=(chain, predictor),
+        kind=f"purity of {chain.kind}",
+        title=f"purity of {chain.run.path.name}",
+    )
+
+
+def image_size(arm: Arm) -> int:
+    """Of the images that an arm's models see; 0 is the data set's own."""
+    return recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes)).image_size

@@ -1,0 +1,398 @@
+"""The report's content: figures, tables and sentences, filled into one HTML template."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from data.files import load_npz
+from models.registry import MODELS
+from reproduce.basis import bases
+from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
+from reproduce.reporting import figures, judging
+from reproduce.reporting.judging import SeedResult
+from reproduce.training.run_directory import RunDirectory, flatten
+from reproduce.traversal import energy_matching
+
+BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
+
+
+def render(
+    results: Sequence[SeedResult],
+    table: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    profile: str | None = None,
+    summary: str | None = None,
+    unfinished: str = "",
+) -> str:
+    """The whole page as HTML that needs no other file.
+
+    Args:
+        results: Every seed's result.
+        table: Their verdicts, as `judging.judge` gives them.
+        contrasts: The contrasts between arms, with them.
+        profile: The main job's profile, if it is one.
+        summary: The profile's, in words.
+        unfinished: What is still to come of a job that has not ended; it marks the page.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+    """
+    arms = list(dict.fromkeys(result.arm for result in results))
+    results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
+    trained = [result for result in results if result.run is not None]
+    sections = []
+    by_purity = [result for result in results if result.is_tested("haar", judging.PURITY)]
+    for metric, shown in (
+        (judging.metrics_of(results)[0], results),
+        (judging.PURITY, by_purity),
+    ):
+        if not shown:
+            continue
+        dose = figures.interpolation_curves(shown, metric)
+        sections.append(
+            {
+                "name": judging.title(metric),
+                "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
+                "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
+                if metric != judging.PURITY
+                or any(result.is_tested("haar_active", metric) for result in shown)
+                else None,
+                "dose": figures.to_svg(dose) if dose else None,
+                "effects": figures.to_svg(figures.effects(shown, metric)) if trained else None,
+            }
+        )
+    picking = figures.cherry_picking(results)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reproduce"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        profile=profile,
+        summary=summary,
+        unfinished=unfinished,
+        primary=judging.metrics_of(results)[0],
+        primaries=[
+            row for row in table.to_dict("records") if row["metric"] == _primary(row, table)
+        ],
+        verdicts=table.to_dict("records"),
+        metrics_tested=_metric_rows(table),
+        contrasts=contrasts.to_dict("records"),
+        num_primary=judging.NUM_PRIMARY,
+        headline_of=judging.headline,
+        name=judging.name,
+        dataset=_describe_dataset(results[0]),
+        sections=sections,
+        picked=figures.to_svg(picking) if picking else None,
+        best_k=BEST_K,
+        searches=[row for result in results for row in _search_rows(result)],
+        general=[row for result in results for row in _general_rows(result)],
+        seeds=[_seed_row(result) for result in results],
+        strips=[_strips(result, result.run) for result in trained if result.run],
+        energy=energy_matching.ENERGY_SHARE,
+        curves=_curves(trained),
+        reached=_reached(trained),
+        leakages=[entry for result in trained for entry in _leakage(result)],
+        labelled=_tables(trained, "labelled_directions"),
+        accuracies=_accuracies(trained),
+        num_bases=", ".join(_null_sizes(results)),
+        families={name: family.summary for name, family in bases.FAMILIES.items()},
+        settings=_settings(trained),
+        environments=_environments(trained),
+        version=metadata.version("axisbias"),
+        tolerance=CONTROL_TOLERANCE,
+    )
+
+
+def _describe_dataset(result: SeedResult) -> dict[str, Any]:
+    encoded = result.encoded
+    factors = [
+        f"{name} ({size})"
+        for name, size in zip(encoded.factor_names, encoded.factor_sizes, strict=True)
+    ]
+    return {
+        "name": result.data_set,
+        "notice": result.run.read_config().data_notice if result.run else "",
+        "factors": ", ".join(factors),
+        "num_points": len(encoded.latents),
+    }
+
+
+def _seed_row(result: SeedResult) -> dict[str, Any]:
+    """One line of the table of seeds."""
+    row: dict[str, Any] = {
+        "arm": judging.name(result.arm),
+        "seed": result.seed if result.run else None,
+        "active": len(result.encoded.active()),
+        "metrics": [],
+    }
+    drifts = control_drifts(result.frame, result.nulls)
+    for metric in judging.metrics_of([result]):
+        tests = {}
+        for family in judging.NULLS:
+            tests[family] = {
+                "observed": result.observed(family, metric),
+                "mean": result.null(family, metric).mean(),
+                "p": result.p_value(family, metric),
+                "tested": result.is_tested(family, metric),
+            }
+        references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
+        row["metrics"].append(
+            {
+                "name": judging.title(metric),
+                **tests,
+                **{name: entry and entry["observed"] for name, entry in references.items()},
+                "rho": references["supervised"] and references["supervised"]["rho"],
+                "drift": drifts.get(metric),
+            }
+        )
+    return row
+
+
+def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
+    """The metric of a verdict's card: the arm's primary one, or the first that there is."""
+    own = table.loc[
+        table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
+    ]
+    wanted = judging.primary_metric(row["model"])
+    return wanted if wanted in set(own) else own.iloc[0]
+
+
+def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
+    """An optional table of every run, with its arm and seed."""
+    found = []
+    for result in trained:
+        assert result.run is not None
+        file = result.run.path / f"{name}.csv"
+        if file.exists():
+            rows = judging.read_table(file, ["factor"], min_rows=0).to_dict("records")
+            found.append({"arm": judging.name(result.arm), "seed": result.seed, "rows": rows})
+    return found
+
+
+def _leakage(result: SeedResult) -> list[dict[str, Any]]:
+    """One run's leakage as a picture and in words, if its decoder was tested."""
+    assert result.run is not None
+    if not (result.run.path / "leakage.csv").exists():
+        return []
+    learned, random, data = (
+        judging.read_table(result.run.path / f"{name}.csv", columns)
+        for name, columns in (
+            ("leakage", ["axis", "purity", "dead"]),
+            ("random_leakage", ["axis", "purity", "dead"]),
+            ("data_leakage", ["given"]),
+        )
+    )
+    frames = load_npz(result.run.traversals_file, ["learned/frames"])["learned/frames"]
+    table = judging.read_table(result.run.path / "traversals.csv", ["basis", "axis"])
+    axes = table.loc[table["basis"] == "learned", "axis"]
+    strips = dict(zip(axes, frames, strict=True))
+    names = [column for column in data.columns if column != "given"]
+    sentences = []
+    for row in learned[~learned["dead"]].to_dict("records"):
+        largest = sorted(names, key=lambda name: -row[name])[:3]
+        parts = ", ".join(f"{name} {100 * row[name]:.0f}%" for name in largest)
+        sentences.append(f"axis {row['axis']}: {parts}")
+    return [
+        {
+            "arm": judging.name(result.arm),
+            "seed": result.seed,
+            "svg": figures.to_svg(figures.leakage(learned, random, data, strips)),
+            "sentences": sentences,
+        }
+    ]
+
+
+def _accuracies(trained: Sequence[SeedResult]) -> dict[str, list[dict[str, Any]]]:
+    """How exact the predictors are, by the size of the images that they read."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result, table in zip(trained, _tables(trained, "predictor_accuracy"), strict=False):
+        assert result.run is not None
+        height, width, _ = result.run.read_config().image_shape
+        found.setdefault(f"{height} x {width}", table["rows"])
+    return found
+
+
+def _model(result: SeedResult) -> str:
+    """The model that a trained result is of."""
+    assert result.run is not None
+    return result.run.read_config().recipe.model
+
+
+def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
+    """Training curves, a figure for each model."""
+    models = [
+        model
+        for model in dict.fromkeys(map(_model, trained))
+        if any(term.curve for term in MODELS[model].terms)
+    ]
+    return [
+        {
+            "name": MODELS[model].title,
+            "svg": figures.to_svg(
+                figures.training_curves([r for r in trained if _model(r) == model], model)
+            ),
+        }
+        for model in models
+    ]
+
+
+def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
+    """What trainings reached at their end, seed by seed, beside what was published."""
+    arms: dict[str, list[SeedResult]] = {}
+    for result in trained:
+        arms.setdefault(result.arm, []).append(result)
+    rows = []
+    for arm, seeds in arms.items():
+        model = MODELS[_model(seeds[0])]
+        logs = [
+            judging.read_table(result.run.training_file, ["step"], min_rows=0)
+            for result in seeds
+            if result.run
+        ]
+        ends = [log.iloc[-1] for log in logs if len(log)]
+        if not ends:
+            rows.append({"arm": judging.name(arm), "reached": "not trained", "published": ""})
+            continue
+        parts = []
+        for term in model.terms:
+            values = ", ".join(f"{end[term.column]:.3g}" for end in ends)
+            parts.append(f"{term.label} {values}")
+        rows.append(
+            {"arm": judging.name(arm), "reached": "; ".join(parts), "published": model.published}
+        )
+    return rows
+
+
+def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every arm's verdict by every metric, in short."""
+    rows = []
+    for record in table.to_dict("records"):
+        families = {
+            family: {key: record.get(f"{family}_{key}") for key in ("observed", "null_mean", "p")}
+            for family in judging.NULLS
+        }
+        rows.append(
+            {
+                "arm": judging.name(str(record["model"])),
+                "metric": judging.title(str(record["metric"])),
+                "num_seeds": record["num_seeds"],
+                "special": record["special"],
+                **families,
+            }
+        )
+    return rows
+
+
+def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
+    """How many random directions must be looked through to match the best k learned axes."""
+    if result.picked is None:
+        return []
+    by_k = {row["k"]: row for row in result.picked.to_dict("records")}
+    rows = [by_k.get(k) for k in BEST_K] + [by_k[max(by_k)]]
+    return [
+        {
+            "arm": judging.name(result.arm),
+            "seed": result.seed if result.run else None,
+            "rows": rows,
+        }
+    ]
+
+
+def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
+    """The test against general linear maps (N3), which is exploratory: a row for each metric."""
+    rows = []
+    for metric in judging.metrics_of([result]):
+        entries = [
+            result.row(family, metric) for family in ("general_linear", "general_linear_traversal")
+        ]
+        if all(entries):
+            rows.append(
+                {
+                    "arm": judging.name(result.arm),
+                    "seed": result.seed if result.run else None,
+                    "metric": judging.title(metric),
+                    "entries": entries,
+                }
+            )
+    return rows
+
+
+def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
+    """One seed's traversals as a picture."""
+    arrays = load_npz(run.traversals_file, ["learned/frames"])
+    table = judging.read_table(run.path / "traversals.csv", ["basis", "axis", "step", "dead"])
+    strips = {
+        key.removesuffix("/frames"): value
+        for key, value in arrays.items()
+        if key.endswith("/frames")
+    }
+    picture = figures.to_png(figures.traversals(strips, table, result.encoded.marginal_kl()))
+    samples = {
+        f"samples, temperature {key.removeprefix('samples/')}": value
+        for key, value in arrays.items()
+        if key.startswith("samples/")
+    }
+    sheet = figures.to_png(figures.sample_sheet(samples)) if samples else None
+    dead = table.groupby("basis")["dead"].sum()
+    return {
+        "arm": judging.name(result.arm),
+        "seed": result.seed,
+        "png": base64.b64encode(picture).decode(),
+        "samples": base64.b64encode(sheet).decode() if sheet else None,
+        "dead_learned": int(dead.get("learned", 0)),
+        "dead_random": int(dead.get("random_0", 0)),
+        "num_random": len(strips.get("random_0", [])),
+        "num_learned": len(strips["learned"]),
+    }
+
+
+def _null_sizes(results: Sequence[SeedResult]) -> list[str]:
+    """The numbers of draws in the seeds' confirmatory nulls, without repetitions."""
+    sizes = {len(result.null("haar", judging.metrics_of([result])[0])) for result in results}
+    return [str(size) for size in sorted(sizes)]
+
+
+def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
+    """Every setting, a column for each arm, with the seeds' union where they differ."""
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        assert result.run is not None
+        config = flatten(json.loads(result.run.read_config().to_json()))
+        arms.setdefault(judging.name(result.arm), []).append(config)
+    configs = [config for configs in arms.values() for config in configs]
+    keys = [key for key in (configs[0] if configs else {}) if key != "data_file"]
+    rows = {}
+    for key in keys:
+        cells = []
+        for own in arms.values():
+            values = dict.fromkeys(_plain(config.get(key)) for config in own)
+            cells.append(", ".join(values))
+        rows[key] = cells
+    return {"arms": list(arms), "rows": rows}
+
+
+def _environments(results: Sequence[SeedResult]) -> dict[str, str]:
+    """The versions the runs were made with; several where they differ."""
+    merged: dict[str, dict[str, None]] = {}
+    for result in results:
+        if result.run and result.run.environment_file.exists():
+            for key, value in json.loads(result.run.environment_file.read_text()).items():
+                merged.setdefault(key, {})[_plain(value)] = None
+    return {key: ", ".join(values) for key, values in merged.items()}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(str(entry) for entry in value)
+    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""The training of a model: recipes, run directories, the loop, trained models."""

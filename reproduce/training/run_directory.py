@@ -1,0 +1,232 @@
+"""A run directory: its settings, its lock, its checkpoints, and the names of its files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data import DATASETS
+from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
+from models.registry import MODELS
+from reproduce.training.recipes import Recipe
+
+KEPT_CHECKPOINTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's result.
+
+    Attributes:
+        recipe: How what is trained.
+        dataset, data_source, data_file, variant: As given to `data.load`.
+        fingerprint: Of the data set's content.
+        image_shape: (height, width, channels).
+        seed: The seed of the initial weights, the batches and the latents' noise.
+    """
+
+    recipe: Recipe
+    dataset: str
+    data_source: str
+    data_file: str | None
+    fingerprint: str
+    image_shape: tuple[int, int, int]
+    seed: int
+    variant: str = ""
+
+    @property
+    def data_set(self) -> str:
+        """The data set's name; a user's own is called as its file."""
+        name = (
+            Path(self.data_file).stem if self.dataset == "npz" and self.data_file else self.dataset
+        )
+        return f"{name} ({self.variant})" if self.variant else name
+
+    @property
+    def data_notice(self) -> str:
+        """What must be said wherever the data set's images are shown; empty for most."""
+        entry = DATASETS.get(self.dataset)
+        return entry.notice if entry else ""
+
+    @property
+    def arm(self) -> str:
+        """What seeds are compared within: the model, with what makes it a control if it is one."""
+        recipe = self.recipe
+        return MODELS[recipe.model].arm(recipe.settings, recipe.num_steps)
+
+    def sees_images_of(self, other: RunConfig) -> bool:
+        """Whether both were trained on the same images at the same size."""
+        return (self.fingerprint, self.image_shape) == (other.fingerprint, other.image_shape)
+
+    def to_json(self) -> str:
+        """As indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> RunConfig:
+        """The inverse of `to_json`; any of `read_config`'s errors where the text is none."""
+        raw = json.loads(text)
+        recipe = raw.pop("recipe")
+        values = recipe.pop("settings")
+        settings = MODELS[recipe["model"]].settings_class(values)(**values)
+        raw["image_shape"] = tuple(raw["image_shape"])
+        return RunConfig(Recipe(settings=settings, **recipe), **raw)
+
+
+class RunDirectory:
+    """A folder that holds one training and what is computed from it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.environment_file = self.path / "environment.json"
+        self.training_file = self.path / "training.csv"
+        self.timings_file = self.path / "timings.csv"
+        self.representation_file = self.path / "representation.npz"
+        self.basis_test_file = self.path / "basis_test.csv"
+        self.turned_test_file = self.path / "turned" / "basis_test.csv"
+        self.purity_file = self.path / "traversal_purity.csv"
+        self.traversals_file = self.path / "traversals.npz"
+        self.tensorboard_dir = self.path / "tensorboard"
+        self.checkpoint_dir = self.path / "checkpoints"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the run for this process alone, and clears away what a killed one left half done.
+
+        Raises:
+            InputError: If another process holds it, or there can be no such folder.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise InputError(
+                f"{self.path} cannot be a folder ({error.strerror}); give another run directory"
+            ) from error
+        try:
+            with exclusive(self.path / ".lock", wait=False):
+                for folder in (self.path, self.checkpoint_dir):
+                    for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+                        leftover.unlink(missing_ok=True)
+                self._drop_old_checkpoints()
+                yield
+        except BlockingIOError as error:
+            raise InputError(
+                f"{self.path} is in use by another process; wait, or give another run directory"
+            ) from error
+
+    def read_config(self) -> RunConfig:
+        """The run's settings.
+
+        Raises:
+            InputError: If there is no run, or its config.json is damaged.
+        """
+        if not self.config_file.is_file():
+            raise InputError(f"{self.path} holds no run; train one with reproduce.train first")
+        try:
+            return RunConfig.from_json(self.config_file.read_text())
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{self.config_file} is damaged ({error}); give another run directory"
+            ) from error
+
+    def claim(self, config: RunConfig) -> None:
+        """Writes the settings of a new run, or checks that an old one has the same.
+
+        Raises:
+            InputError: If the run was made with other settings; the message names them.
+        """
+        if not self.config_file.exists():
+            write_text(self.config_file, config.to_json())
+            return
+        old, new = (flatten(dataclasses.asdict(c)) for c in (self.read_config(), config))
+        differences = [
+            f"{key} {old[key]} there, {new[key]} asked" for key in new if old[key] != new[key]
+        ]
+        if differences:
+            raise InputError(
+                f"{self.path} was made with other settings ({'; '.join(differences)}); "
+                "give another run directory"
+            )
+
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoints by step, oldest first."""
+        files = self.checkpoint_dir.glob("step_*.npz")
+        return dict(sorted((int(file.stem.removeprefix("step_")), file) for file in files))
+
+    def save_checkpoint(self, step: int, variables: dict[str, np.ndarray]) -> None:
+        """Writes a checkpoint and drops the oldest ones."""
+        save_npz(self.checkpoint_dir / f"step_{step:08d}.npz", variables)
+        self._drop_old_checkpoints()
+
+    def _drop_old_checkpoints(self) -> None:
+        for file in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:
+            file.unlink()
+
+    def load_checkpoint(self, step: int, variables: dict[str, Any]) -> None:
+        """Reads a checkpoint into variables of the same names and shapes.
+
+        Raises:
+            InputError: If the file is damaged or another model's.
+        """
+        file = self.checkpoints()[step]
+        try:
+            values = load_npz(file)
+        except InputError as error:
+            raise InputError(f"{error}; delete it to go on from the checkpoint before") from error
+        for name, variable in variables.items():
+            if name not in values or values[name].shape != tuple(variable.shape):
+                raise InputError(
+                    f"{file} does not fit the model ({name}); give another run directory"
+                )
+            variable.assign(values[name])
+
+    def load_finished(self, variables: dict[str, Any]) -> None:
+        """Reads the last checkpoint of a finished run into variables.
+
+        Raises:
+            InputError: If the run is unfinished.
+        """
+        num_steps = self.read_config().recipe.num_steps
+        if num_steps not in self.checkpoints():
+            reached = max(self.checkpoints(), default=0)
+            raise InputError(
+                f"{self.path} is unfinished (step {reached} of {num_steps}); "
+                "run reproduce.train on it again to finish it"
+            )
+        self.load_checkpoint(num_steps, variables)
+
+
+def find_runs(paths: Sequence[str]) -> list[RunDirectory]:
+    """The run directories among paths, each a run or a folder of runs, in order of name.
+
+    Raises:
+        InputError: If a path holds none.
+    """
+    runs = []
+    for path in map(Path, paths):
+        found = [path] if (path / "config.json").exists() else []
+        found = found or sorted(config.parent for config in path.glob("*/config.json"))
+        if not found:
+            raise InputError(f"{path} holds no run; expected a run directory or a folder of them")
+        runs += [RunDirectory(run) for run in found]
+    return runs
+
+
+def flatten(tree: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings as one level of keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value)
+        else:
+            flat[key] = value
+    return flat

@@ -1,0 +1,147 @@
+"""Latent traversals matched on image-space energy, in the learned basis or any other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from reproduce.basis.representation import Representation
+
+ENERGY_SHARE = 0.1  # of the mean squared difference between two images of the data set
+ENERGY_SAMPLE = 2_000  # images, from which it is estimated
+MAX_STEP = 3.0  # prior standard deviations
+NUM_FRAMES = 7
+_NUM_STEPS = 31  # of the grid on which a step's energy is first looked for
+_STEPS_AT_ONCE = 6
+_BISECTIONS = 10
+
+Decode = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Traversal:
+    """Strips along the directions of one basis from one starting image.
+
+    Attributes:
+        directions: float64 [m, d], in decoder inputs.
+        steps: float64 [m], how many times a direction the step is; `MAX_STEP` where dead.
+        energies: float64 [m], the mean squared pixel change that the step makes.
+        dead: bool [m], whether the energy is out of reach within `MAX_STEP`.
+        frames: float32 [m, frames, height, width, channels], from -delta to +delta.
+    """
+
+    directions: np.ndarray
+    steps: np.ndarray
+    energies: np.ndarray
+    dead: np.ndarray
+    frames: np.ndarray
+
+
+def default_energy(images: np.ndarray) -> float:
+    """The mean squared pixel change that strips are matched on: a share of the data's own.
+
+    Args:
+        images: float [n, height, width, channels], a sample of the data set. The mean squared
+            difference between two of them is twice the pixels' mean variance.
+    """
+    return float(ENERGY_SHARE * 2 * images.var(axis=0).mean())
+
+
+def along_active(encoded: Representation, coordinates: np.ndarray) -> np.ndarray:
+    """Directions of the active latents, standardised, as unit directions of all latents.
+
+    Args:
+        encoded: Says which of its d latents are active and how far each spreads.
+        coordinates: float [m, a], of the a active latents in units of their standard deviation.
+
+    Returns:
+        float64 [m, d].
+    """
+    active = encoded.active()
+    directions = np.zeros((len(coordinates), encoded.latents.shape[1]))
+    directions[:, active] = coordinates * encoded.latents[:, active].std(axis=0)
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def matched_steps(
+    decode: Decode, start: np.ndarray, directions: np.ndarray, target: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The smallest step along each direction that changes images by the target energy.
+
+    Searched for on a grid up to `MAX_STEP`, since energy need not grow with the step, and then by
+    bisection; along all directions at once, for a decoder is fastest on many points.
+
+    Args:
+        decode: float [n, d] to images in [0, 1].
+        start: float [n, d], latents of real images.
+        directions: float [m, d].
+        target: The mean squared pixel change.
+
+    Returns:
+        The steps float64 [m], their energies float64 [m], and whether a direction is dead: the
+        target out of reach; bool [m].
+    """
+    origin = decode(start)
+    grid = np.linspace(0, MAX_STEP, _NUM_STEPS)[1:]
+    steps = np.full(len(directions), MAX_STEP)
+    energies = np.zeros(len(directions))
+    dead = np.full(len(directions), True)
+    # Most directions need no long steps: the grid is looked at part by part.
+    for part in np.split(grid, range(_STEPS_AT_ONCE, len(grid), _STEPS_AT_ONCE)):
+        open_ = np.flatnonzero(dead)
+        if len(open_) == 0:
+            break
+        scaled = (directions[open_, None, :] * part[:, None]).reshape(-1, directions.shape[1])
+        found = _changes(decode, start, origin, scaled).reshape(len(open_), len(part))
+        reached = found >= target
+        steps[open_] = np.where(reached.any(axis=1), part[reached.argmax(axis=1)], MAX_STEP)
+        energies[open_] = found[:, -1]
+        dead[open_] = ~reached.any(axis=1)
+    live = np.flatnonzero(~dead)
+    if len(live) == 0:
+        return steps, energies, dead
+    high, low = steps[live], steps[live] - grid[0]
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        reached = _changes(decode, start, origin, middle[:, None] * directions[live]) >= target
+        high, low = np.where(reached, middle, high), np.where(reached, low, middle)
+    steps[live] = high
+    energies[live] = _changes(decode, start, origin, high[:, None] * directions[live])
+    return steps, energies, dead
+
+
+def _changes(
+    decode: Decode, start: np.ndarray, origin: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
+    """Mean squared pixel changes of images [n, ...] by +-offsets [m, d] from start [n, d]: [m]."""
+    points = start + np.stack([offsets, -offsets], axis=1)[:, :, None, :]  # [m, 2, n, d]
+    images = decode(points.reshape(-1, start.shape[1]))
+    images = images.reshape(len(offsets), 2, *origin.shape)
+    squared = np.square(images - origin).reshape(len(offsets), -1)
+    return np.asarray(squared.mean(axis=1), np.float64)
+
+
+def traverse(
+    decode: Decode,
+    start: np.ndarray,
+    directions: np.ndarray,
+    target: float,
+    num_frames: int = NUM_FRAMES,
+) -> Traversal:
+    """Decodes a strip along each direction; steps are matched on the first of `start` alone.
+
+    Args:
+        decode: float [n, d] to images in [0, 1].
+        start: float [d], the latents of a real image.
+        directions: float [m, d], of a prior standard deviation each.
+        target: The mean squared pixel change at both ends' mean.
+        num_frames: Frames a strip, the middle one being the start.
+    """
+    steps, energies, dead = matched_steps(decode, start[None], directions, target)
+    places = np.linspace(-1, 1, num_frames)[None, :, None] * steps[:, None, None]
+    points = start + places * directions[:, None, :]
+    images = decode(points.reshape(-1, len(start)))
+    frames = images.reshape(len(directions), num_frames, *images.shape[1:])
+    return Traversal(directions, steps, energies, dead, frames)

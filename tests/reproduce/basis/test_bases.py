@@ -1,0 +1,74 @@
+"""Families of bases: the distributions that they claim, and paths that end where they should."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reproduce.basis import bases
+
+
+@pytest.mark.parametrize("draw", [bases.haar, bases.signed_permutation])
+def test_every_draw_is_orthogonal(draw):
+    q = draw(50, 6, np.random.default_rng(0))
+    np.testing.assert_allclose(q @ np.swapaxes(q, 1, 2), np.tile(np.eye(6), (50, 1, 1)), atol=1e-12)
+
+
+def test_haar_draws_have_the_haar_moments():
+    # E Q_ij^2 = 1 / d and E Q_ij^4 = 3 / (d (d + 2)); a squared entry is Beta(1/2, (d - 1) / 2).
+    d, n = 5, 20_000
+    q = bases.haar(n, d, np.random.default_rng(1))
+    error = 5 / np.sqrt(n)
+    np.testing.assert_allclose(np.mean(q, axis=0), 0, atol=error)
+    np.testing.assert_allclose(np.mean(q**2, axis=0), 1 / d, atol=error)
+    np.testing.assert_allclose(np.mean(q**4, axis=0), 3 / (d * (d + 2)), atol=error)
+    for entry in ((0, 0), (2, 3), (4, 4)):
+        sample = q[:, entry[0], entry[1]] ** 2
+        assert scipy.stats.kstest(sample, scipy.stats.beta(0.5, (d - 1) / 2).cdf).pvalue > 1e-3
+    # Both components of O(d) are equally likely.
+    assert abs(np.mean(np.linalg.det(q) > 0) - 0.5) < error
+
+
+def test_haar_angles_repel_as_scipys_do():
+    ours = bases.haar(4_000, 4, np.random.default_rng(2))
+    theirs = scipy.stats.ortho_group(4, seed=3).rvs(4_000)
+    traces = [np.trace(q, axis1=1, axis2=2) for q in (ours, theirs)]
+    assert scipy.stats.ks_2samp(*traces).pvalue > 1e-3
+
+
+def test_signed_permutations_only_move_and_flip_axes():
+    q = bases.signed_permutation(2_000, 4, np.random.default_rng(4))
+    assert np.all(np.sum(q != 0, axis=1) == 1)
+    assert np.all(np.sum(q != 0, axis=2) == 1)
+    assert set(np.unique(q)) == {-1.0, 0.0, 1.0}
+    np.testing.assert_allclose(np.mean(np.abs(q), axis=0), 0.25, atol=0.05)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9))
+@settings(max_examples=50, deadline=None)
+def test_geodesics_are_one_parameter_groups_that_reach_the_rotation(seed, d):
+    q = bases.haar(1, d, np.random.default_rng(seed))[0]
+    path = bases.geodesic(q, (0.0, 0.25, 0.5, 1.0))
+    target = q.copy()
+    if np.linalg.det(q) < 0:
+        target[:, -1] *= -1
+    np.testing.assert_allclose(path[0], np.eye(d), atol=1e-9)
+    np.testing.assert_allclose(path[3], target, atol=1e-9)
+    np.testing.assert_allclose(path[2] @ path[2], target, atol=1e-8)
+    np.testing.assert_allclose(path[1] @ path[1], path[2], atol=1e-8)
+    np.testing.assert_allclose(path[1] @ path[1].T, np.eye(d), atol=1e-9)
+
+
+def test_geodesics_are_the_exponential_of_the_principal_logarithm():
+    q = scipy.stats.special_ortho_group(5, seed=5).rvs()
+    expected = scipy.linalg.expm(0.3 * scipy.linalg.logm(q).real)
+    np.testing.assert_allclose(bases.geodesic(q, (0.3,))[0], expected, atol=1e-9)
+
+
+def test_a_geodesic_to_a_pair_of_flipped_axes_turns_by_pi():
+    flip = np.diag([-1.0, 1.0, -1.0])
+    half = bases.geodesic(flip, (0.5,))[0]
+    np.testing.assert_allclose(half @ half, flip, atol=1e-12)
+    np.testing.assert_allclose(half @ half.T, np.eye(3), atol=1e-12)

@@ -1,0 +1,327 @@
+"""The ledger of published claims, and the program that checks it against result files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from data.files import InputError
+from reproduce.basis import bases
+from reproduce.metrics import registry
+from reproduce.pipeline.profiles import PROFILES
+from reproduce.reporting import ledger
+from reproduce.training import recipes
+
+FILE = ROOT / "paper" / "claims.toml"
+CLAIMS = ledger.read(FILE)
+RUNNABLE = [claim for claim in CLAIMS if claim.command]
+AUTHORS = (
+    *("Szegedy", "Bau", "Locatello", "Rolinek", "Zietlow", "Mathieu", "Stuehmer", "Horan"),
+    *("Burgess", "Higgins", "Chen", "Kingma", "Kim", "Ridgeway", "Eastwood", "Kumar", "Suter"),
+    *("Duan", "Do", "Li", "Lin"),
+)
+
+SMALL = """# A comment that stays.
+[[claim]]
+id = "figure"
+paper = "A, 2020"
+arxiv = ""
+where = "table 1"
+says = "MIG .3 \u00b1 .1"
+sure = "A"
+setting = "ours"
+command = "make reproduce"
+tolerance = 0.2
+measured = ""
+verdict = "not yet run"
+[claim.check]
+file = "verdict.csv"
+where = { model = "a", metric = "mig" }
+column = "haar_observed"
+expect = 0.3
+
+[[claim]]
+id = "statement"
+paper = "B, 2020"
+arxiv = ""
+where = "abstract"
+says = "No better than random."
+sure = "B"
+setting = "ours"
+command = "make reproduce"
+tolerance = "not special"
+measured = ""
+verdict = "not yet run"
+[claim.check]
+file = "verdict.csv"
+where = { model = "a", metric = "mig" }
+column = "special"
+expect = false
+contradicted = true
+show = ["haar_p", "sentence"]
+
+[[claim]]
+id = "order"
+paper = "B, 2020"
+arxiv = ""
+where = "abstract"
+says = "a above b."
+sure = "B"
+setting = "ours"
+command = "make reproduce"
+tolerance = "larger mean"
+measured = ""
+verdict = "not yet run"
+[claim.check]
+file = "runs/a-seed*/scores.csv"
+num_files = 2
+column = "value"
+expect = ">"
+against = { file = "runs/b-seed*/scores.csv" }
+
+[[claim]]
+id = "memory"
+paper = "C, 2020"
+arxiv = ""
+where = "?"
+says = "Something."
+sure = "C"
+setting = "theirs"
+command = ""
+tolerance = ""
+measured = ""
+verdict = "not yet run"
+"""
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    file = tmp_path / "claims.toml"
+    file.write_text(SMALL, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    """Results under which the figure is reproduced, the statement contradicted, the order not."""
+    folder = tmp_path / "results" / "quick"
+    for run, value in {"a-seed1": 0.1, "a-seed2": 0.3, "b-seed1": 0.2, "b-seed2": 0.4}.items():
+        (folder / "runs" / run).mkdir(parents=True)
+        frame = pd.DataFrame({"metric": ["mig"], "value": [value]})
+        frame.to_csv(folder / "runs" / run / "scores.csv", index=False)
+    write_verdict(folder, special=True)
+    return folder
+
+
+def write_verdict(folder: Path, special: bool) -> None:
+    row = {"data_set": "dsprites", "metric": "mig", "num_seeds": 3, "seeds": "10 11 12"}
+    found = {"haar_observed": 0.45, "haar_p": 0.0001, "special": special, "sentence": "Told apart."}
+    frame = pd.DataFrame([{"model": "a"} | row | found, {"model": "b"} | row | found])
+    frame.to_csv(folder / "verdict.csv", index=False)
+
+
+def test_the_ledger_has_its_rows_over_many_papers():
+    assert len(CLAIMS) >= 40
+    assert len({claim.paper for claim in CLAIMS}) >= 12
+    for claim in CLAIMS:
+        for key in ("paper", "where", "says", "setting"):
+            assert getattr(claim, key), claim.id
+        assert re.search(r"\b(19|20)\d\d\b", claim.paper), claim.id
+        assert re.fullmatch(r"(\d{4}\.\d{4,5})?", claim.arxiv), claim.id
+        assert claim.verdict in ledger.VERDICTS
+        assert claim.sure in ledger.SURENESS
+    papers = " ".join(claim.paper for claim in CLAIMS)
+    for name in AUTHORS:
+        assert re.search(rf"\b{name}\b", papers), name
+
+
+def test_what_is_quoted_from_memory_decides_nothing():
+    from_memory = [claim for claim in CLAIMS if claim.sure == "C"]
+    assert from_memory
+    for claim in from_memory:
+        assert (claim.check, claim.measured, claim.verdict) == (None, "", "not yet run"), claim.id
+
+
+def test_what_can_be_run_has_a_command_and_a_tolerance():
+    quick = [c for c in RUNNABLE if "quick profile" in c.setting]
+    assert len(quick) >= 12
+    for claim in CLAIMS:
+        assert bool(claim.command) == (claim.check is not None), claim.id
+        assert claim.check is None or claim.tolerance != "", claim.id
+
+
+def commands() -> list[str]:
+    lines = [line for claim in RUNNABLE for line in claim.command.splitlines()]
+    return sorted(set(filter(None, lines)))
+
+
+def known_flags(module: str) -> set[str]:
+    text = (ROOT / "reproduce" / f"{module}.py").read_text()
+    return set(re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_names_what_exists(command):
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert len(words) == 2
+        return
+    assert words[:2] == [".venv/bin/python", "-m"]
+    package, module = words[2].split(".")
+    assert package == "reproduce"
+    pairs = [word.removeprefix("--").partition("=")[::2] for word in words[3:]]
+    assert all(word.startswith("--") for word in words[3:])
+    assert {name for name, _ in pairs} <= known_flags(module)
+    flags = {name: value for name, value in pairs if name != "set"}
+    if "metrics" in flags:
+        registry.check_metrics(flags["metrics"].split(","), list(registry.METRICS))
+    if "families" in flags:
+        bases.check_families(flags["families"].split(","))
+    if module == "train":
+        changes = dict(value.split("=") for name, value in pairs if name == "set")
+        changes |= {key: flags[key] for key in ("num_steps", "posterior") if key in flags}
+        found = recipes.find(flags.get("model", "beta_vae"), flags["recipe"])
+        assert recipes.override(found, changes).num_steps in (0, 322_560, 345_600, 576_000, 633_200)
+    for path in re.findall(r"results/quick/runs/([^/,\s]+)", command):
+        profile = PROFILES["quick"]
+        arms = profile.arms["dsprites"]
+        assert path in {f"{arm.name}-seed{seed}" for arm in arms for seed in profile.seeds}
+
+
+def test_every_file_that_is_checked_is_written_by_its_commands():
+    for claim in RUNNABLE:
+        assert claim.check is not None
+        for source in filter(None, (claim.check.source, claim.check.against)):
+            file = source.file
+            by_hand = file.startswith(("../", "scores-", "udr-", "orthogonality/", "metrics/"))
+            if not by_hand or file.startswith(("../controls/", "../mechanisms/")):
+                assert "make " in claim.command, claim.id
+                continue
+            path = posixpath.normpath(posixpath.join("results/quick", file))
+            stem = path.split("*")[0].removesuffix("/training.csv")
+            assert stem in claim.command, (claim.id, stem)
+
+
+def evaluate_all(file: Path, results: Path) -> dict[str, ledger.Finding]:
+    found = {claim.id: ledger.evaluate(claim, results) for claim in ledger.read(file)}
+    return {name: finding for name, finding in found.items() if finding is not None}
+
+
+def test_findings_say_what_was_measured_where(small, results):
+    findings = evaluate_all(small, results)
+    assert {name: finding.verdict for name, finding in findings.items()} == {
+        "figure": "reproduced",
+        "statement": "contradicted",
+        "order": "not reproduced",
+    }
+    assert findings["figure"].measured == "haar_observed 0.45, seeds 10 11 12 (quick/verdict.csv)"
+    assert findings["statement"].measured == (
+        "special true, haar_p 0.0001, Told apart, seeds 10 11 12 (quick/verdict.csv)"
+    )
+    assert findings["order"].measured == (
+        "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2 "
+        "(quick/runs/a-seed*/scores.csv, quick/runs/b-seed*/scores.csv)"
+    )
+
+
+def test_numbers_of_given_files_are_not_called_seeds(small, results):
+    table = pd.read_csv(results / "verdict.csv").assign(data_set="", seeds="0 1 2")
+    table.to_csv(results / "verdict.csv", index=False)
+    measured = evaluate_all(small, results)["figure"].measured
+    assert measured == "haar_observed 0.45 (quick/verdict.csv)"
+
+
+def test_only_the_two_lines_of_a_claim_are_rewritten(small, results):
+    filled = ledger.fill_in(SMALL, evaluate_all(small, results))
+    lines = list(zip(SMALL.splitlines(), filled.splitlines(), strict=True))
+    changed = [line for line, other in lines if line != other]
+    assert len(changed) == 6
+    assert all(line.startswith(("measured", "verdict")) for line in changed)
+    assert ledger.fill_in(filled, evaluate_all(small, results)) == filled
+
+
+def test_write_fills_in_a_second_run_agrees_and_a_contradiction_ends_with_1(
+    run_program, small, results
+):
+    flags = [f"--ledger={small}", f"--results={results}"]
+    done = run_program("claims", *flags, "--write")
+    assert done.returncode == 0, done.stderr
+    written = small.read_bytes()
+    verdicts = [claim.verdict for claim in ledger.read(small)]
+    assert verdicts == ["reproduced", "contradicted", "not reproduced", "not yet run"]
+
+    done = run_program("claims", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 reproduced, 1 not reproduced, 1 contradicted, 1 not yet run" in done.stdout
+
+    write_verdict(results, special=False)
+    done = run_program("claims", *flags)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "contradicts the recorded verdict of statement;" in line
+    assert small.read_bytes() == written
+
+
+def test_results_that_are_not_there_say_nothing(small, results):
+    shutil.rmtree(results)
+    assert not evaluate_all(small, results)
+
+
+def test_a_job_that_is_not_done_decides_nothing(small, results):
+    (results / "runs" / "a-seed2" / "scores.csv").unlink()
+    claims = {claim.id: claim for claim in ledger.read(small)}
+    assert ledger.evaluate(claims["order"], results) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('sure = "A"', 'sure = "D"', "claim figure: unknown sure 'D'"),
+        ('id = "order"', 'id = "figure"', "claim figure stands there twice"),
+        ('setting = "theirs"', 'setting = ""', "claim memory: has no setting"),
+        ('setting = "theirs"\n', "", "claim memory: expected the keys"),
+        ("tolerance = 0.2", 'tolerance = "small"', "claim figure: expected a tolerance"),
+        ('expect = ">"', 'expect = "above"', "'above' is no relation"),
+        ("expect = 0.3", 'expect = "<= x"', "'<= x' is no relation"),
+        ('sure = "B"', 'sure = "C"', "claim statement: is quoted from memory (C)"),
+        ('command = ""', 'command = "make test"', "from memory|come together"),
+        ("[claim.check]", "[claim.test]", "claim figure: expected the keys"),
+        ('id = "figure"', "id = figure", "damaged"),
+    ],
+)
+def test_a_damaged_ledger_is_told(tmp_path, old, new, message):
+    file = tmp_path / "claims.toml"
+    file.write_text(SMALL.replace(old, new, 1))
+    with pytest.raises(InputError, match=re.escape(message).replace(r"\|", "|")):
+        ledger.read(file)
+
+
+def test_a_mistake_takes_one_line(run_program, small):
+    small.write_text(SMALL + "\n[[claim")  # cut off in the middle of a table
+    done = run_program("claims", f"--ledger={small}")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"claims: {small}: damaged")
+
+
+def test_a_damaged_result_or_a_missing_ledger_is_named(small, results):
+    (results / "verdict.csv").write_text("model,metric\na,mig\n")
+    with pytest.raises(InputError, match=r"verdict\.csv: missing, damaged"):
+        evaluate_all(small, results)
+    with pytest.raises(InputError, match=r"none\.toml: missing or unreadable"):
+        ledger.read(small.with_name("none.toml"))
+
+
+def test_a_line_that_cannot_be_rewritten_is_told():
+    text = SMALL.replace('measured = ""', 'measured = """\n"""', 1)
+    finding = ledger.Finding("value 1", "reproduced")
+    with pytest.raises(InputError, match="one line"):
+        ledger.fill_in(text, {"figure": finding})

@@ -1,0 +1,91 @@
+"""README's examples of extending the kit, each put where it says, in a copy of the tree."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"^```python\n# (\S+\.py)(?:, in (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+QUICK = ("--dataset=stripes", "--set=batch_size=8", "--set=log_every=10", "--num_steps=20")
+
+
+def put(tree: Path, file: str, registry: str | None, code: str) -> None:
+    """Writes a file of the examples, or adds its imports and its row to a registry."""
+    path = tree / file
+    if registry is None:
+        assert not path.exists()
+        path.write_text(code)
+        return
+    lines = code.splitlines(keepends=True)
+    imports = [line for line in lines if line.startswith(("from ", "import "))]
+    row = "".join(line for line in lines if line not in imports).strip().removesuffix(",") + ",\n"
+    text = path.read_text()
+    opening = re.search(rf"^{registry} = [({{]\n", text, re.MULTILINE)
+    assert opening, f"no {registry} in {file}"
+    text = text[: opening.end()] + row + text[opening.end() :]
+    path.write_text(text.replace("annotations\n", "annotations\n" + "".join(imports), 1))
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> Path:
+    """The kit with all of README's examples."""
+    tree = tmp_path_factory.mktemp("extended")
+    for package in ("data", "models", "reproduce"):
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        shutil.copytree(ROOT / package, tree / package, ignore=ignored)
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 9
+    for file, registry, code in blocks:
+        put(tree, file, registry or None, code)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def run(extended):
+    """Runs a program of the extended kit, which must succeed."""
+
+    def run(module: str, *flags: str) -> None:
+        command = [sys.executable, "-m", f"reproduce.{module}", *flags]
+        environment = os.environ | {"PYTHONPATH": str(extended)}
+        done = subprocess.run(
+            command, cwd=extended, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
+def test_a_metric_a_model_and_a_data_set_go_through_the_chain(run, extended):
+    run("train", "--model=linear", "--set=checkpoint_every=20", "--run_dir=runs/a", *QUICK)
+    run("represent", "--run_dir=runs/a")
+    run(
+        "basis_test",
+        "--representation=runs/a/representation.npz",
+        "--metrics=mig,largest_share",
+        "--num_bases=19",
+        "--output=runs/a/basis_test.csv",
+    )
+    run("traverse", "--run_dir=runs/a")
+    run("verdict", "--runs=runs/a", "--output=verdict.csv")
+    run("report", "--runs=runs/a", "--verdict=verdict.csv", "--output=report.html")
+    tested = pd.read_csv(extended / "runs/a/basis_test.csv")
+    nulls = tested[tested["family"].isin(["haar", "haar_active"])]
+    assert set(nulls["metric"]) == {"mig", "largest_share"}
+    assert nulls["p_value"].between(0, 1).all()
+    page = (extended / "report.html").read_text(encoding="utf-8")
+    for words in ("linear autoencoder", "largest share", "squared error", "stripes"):
+        assert words in page
+
+
+def test_an_objective_is_trained_with_a_setting_of_its_own(run, extended):
+    objective = ("--set=objective=sparse", "--set=sparsity=2")
+    run("train", *QUICK, "--recipe=smoke", "--set=checkpoint_every=20", *objective, "--run_dir=b")
+    assert '"sparsity": 2.0' in (extended / "b" / "config.json").read_text()
+    assert pd.read_csv(extended / "b" / "training.csv")["absolute_mean"].gt(0).all()
+    run("represent", "--run_dir=b")
