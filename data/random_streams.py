@@ -32,7 +32,7 @@ JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds,
 CONTRAST = 2  # permutations of seeds over arms
 
 # Of an experiment's seed, in `reproduce.mechanisms`.
-TOY_WEIGHTS, TOY_POINTS = 0, 1
+TOY_NULL, TOY_POINTS = 0, 1
 UNIT_ROTATIONS, IMAGE_SETS, LATENT_ROTATIONS = 5, 6, 7
 
 # Of a study's seed.

@@ -185,7 +185,7 @@ def chains(settings: Settings, output: Path) -> list[jobs.Chain]:
 
 def measure(settings: Settings, output: Path) -> pd.DataFrame:
     """Trains every arm at every ratio and compares its angles with random bases'."""
-    rng = random_streams.generator(settings.seeds[0], random_streams.TOY_WEIGHTS)
+    rng = random_streams.generator(settings.seeds[0], random_streams.TOY_NULL)
     null = -rng.uniform(0, 45, (settings.num_null, settings.num_models)).mean(axis=1)
     rows, found = [], {}
     cases = [(ratio, arm) for ratio in settings.ratios for arm in ARMS]
