@@ -7,6 +7,8 @@ Two steps have the same number only where their seeds, or what they draw, have n
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 
 # Of a training's seed.
@@ -25,13 +27,23 @@ LABELLED_DIRECTIONS = 7  # random directions beside labelled ones
 SAMPLES = 8  # images drawn from a model
 EXPLORED_BASES = 9  # bases that the explorer compares with
 
+# Of a verdict's seed.
+JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds, by family
+CONTRAST = 2  # permutations of seeds over arms
+
 # Of an experiment's seed, in `reproduce.mechanisms`.
+TOY_NULL, TOY_POINTS = 0, 1
 UNIT_ROTATIONS, IMAGE_SETS, LATENT_ROTATIONS = 5, 6, 7
 
 # Of a study's seed.
 PREFERENCES, NAMES = 11, 12  # sign flips of raters
 PAIRS, CATCH_TRIALS, LISTS = 20, 21, 22  # what raters are shown
 RATERS = 30  # simulated ones
+
+
+def of_family(seed: int, name: str) -> np.random.Generator:
+    """The generator of a family's bases, which no other family's draws depend on."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def generator(seed: int, stream: int, *parts: int) -> np.random.Generator:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from data import random_streams
 from reproduce.basis import bases, cherry_picking, significance, supervised_rotation
 from reproduce.basis.bases import FAMILIES, Family
 from reproduce.basis.representation import Representation
@@ -128,7 +128,7 @@ def assess(
     picked = None
     for name in plan.families:
         family = FAMILIES[name]
-        rng = np.random.default_rng([plan.seed, zlib.crc32(name.encode())])
+        rng = random_streams.of_family(plan.seed, name)
         points = family.points(representation)
         if family.role == "supervised_rotation":
             rows += _supervised_rotation(name, points, plan, rng)

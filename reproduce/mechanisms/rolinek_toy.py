@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from data import random_streams
 from reproduce.basis import bases, significance
 from reproduce.mechanisms import results
 from reproduce.pipeline import jobs
@@ -184,13 +185,15 @@ def chains(settings: Settings, output: Path) -> list[jobs.Chain]:
 
 def measure(settings: Settings, output: Path) -> pd.DataFrame:
     """Trains every arm at every ratio and compares its angles with random bases'."""
-    rng = np.random.default_rng([settings.seeds[0], 0])
+    rng = random_streams.generator(settings.seeds[0], random_streams.TOY_NULL)
     null = -rng.uniform(0, 45, (settings.num_null, settings.num_models)).mean(axis=1)
     rows, found = [], {}
     cases = [(ratio, arm) for ratio in settings.ratios for arm in ARMS]
     for ratio, arm in progress.bar(cases, desc="linear models", unit=" arms"):
         # The same points for every arm.
-        draw = np.random.default_rng([settings.seeds[0], 1, round(100 * ratio)])
+        draw = random_streams.generator(
+            settings.seeds[0], random_streams.TOY_POINTS, round(100 * ratio)
+        )
         directions = bases.haar(settings.num_models, settings.dimension, draw)[:, :, :_D]
         shape = (settings.num_models, settings.num_points, _D)
         points = draw.normal(size=shape) * [ratio, 1.0] @ _t(directions)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data import random_streams
 from data.files import InputError, load_npz
 from models.registry import ARMS, PRIMARY
 from reproduce.basis import representation, significance
@@ -325,11 +326,11 @@ def _judge_arm(
     }
     special = True
     special_seeds = np.full(len(seeds), True)
-    for index, family in enumerate(NULLS):
+    for family in NULLS:
         if metric.startswith(PURITY) and not any(s.is_tested(family, metric) for s in seeds):
             continue
         observed = float(np.mean([result.observed(family, metric) for result in seeds]))
-        rng = np.random.default_rng([seed, index])
+        rng = random_streams.generator(seed, random_streams.JOINT_NULLS[family])
         null = significance.joint_null([result.null(family, metric) for result in seeds], rng)
         sign = sign_of(metric)
         p = significance.p_value(sign * observed, sign * null)
@@ -403,7 +404,7 @@ def _contrast(
     seed: int,
 ) -> dict[str, object]:
     effects = [[result.z_score("haar", metric) for result in group] for group in (seeds, others)]
-    rng = np.random.default_rng([seed, len(NULLS)])
+    rng = random_streams.generator(seed, random_streams.CONTRAST)
     p, floor = significance.permutation_contrast(effects[0], effects[1], rng)
     means = [float(np.mean(effect)) for effect in effects]
     sentence = (

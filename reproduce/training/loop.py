@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import models
+from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, write_text
 from data.tensors import gatherer, stays_in_its_file
@@ -103,9 +104,9 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
 
 def _initialise(model: Any, config: RunConfig, dataset: Dataset) -> None:
     """Shows the model its first batch, of images drawn for nothing else."""
-    rng = np.random.default_rng([config.seed, 4])
+    rng = random_streams.generator(config.seed, random_streams.FIRST_BATCH)
     indices = rng.integers(len(dataset), size=config.recipe.batch_size)
-    seed = tf.random.fold_in(tf.constant([config.seed, 1]), 0)
+    seed = tf.random.fold_in(tf.constant([config.seed, random_streams.FIRST_NOISE]), 0)
     model.initialise(tf.constant(dataset.images(indices)), seed)
 
 
@@ -128,7 +129,7 @@ def make_step_function(
 
     @tf.function(jit_compile=xla or None)
     def one_step(step: tf.Tensor) -> tf.Tensor:
-        seed = tf.random.fold_in(tf.constant([config.seed, 0]), step)
+        seed = tf.random.fold_in(tf.constant([config.seed, random_streams.BATCHES]), step)
         batch_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
         # Every replica draws the whole batch and takes its share: the batch is the same whatever
         # their number. Images are drawn with replacement.

@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import threading
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy import stats
 
 from data import arrays
 from data.files import InputError, load_npz
+from models.settings import BetaVAESettings
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
 from reproduce.explore import blind, frames, loaded_run
@@ -76,7 +78,8 @@ def stand_in(title="a model, seed 0") -> loaded_run.LoadedRun:
     starts = encoded.latents[:5]
     layout = Factors(FACTORS, ("ordered",) * 3, (7, 7, 7), (), (1, 1, 1), (2.0, 2.0, 0.3))
     scene = purity.TraversalSetup(decode, predict, layout, starts, 0.0)
-    spaces = loaded_run.spaces_of(None, encoded, 0, lambda axes: purity.differentiate(scene, axes))
+    model = types.SimpleNamespace(settings=BetaVAESettings())
+    spaces = loaded_run.spaces_of(model, encoded, 0, lambda axes: purity.differentiate(scene, axes))
     return loaded_run.LoadedRun(
         title, "discs", FACTORS, decode, starts, 0.01, spaces, "Discs are drawn."
     )
