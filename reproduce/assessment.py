@@ -331,7 +331,7 @@ def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> N
         for row in group:
             values = sign_of(str(row["metric"])) * nulls[f"{row['family']}/{row['metric']}"]
             sd = values.std(ddof=1) if len(values) > 1 else 0.0
-            if sd <= significance.TIE:
+            if not sd > significance.TIE or np.isnan(float(str(row["z"]))):
                 continue  # nothing to studentise: this metric cannot tell bases apart
             null.append((values - values.mean()) / sd)
             observed.append((row, float(str(row["z"]))))

@@ -77,9 +77,10 @@ def _reproduce(
     for system in _SYSTEMS.value:
         program.require_choice(system, sorted(systems), "system")
     arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
-    predictors = {
+    predictors = {  # none where the profile wants no purity test
         size: chains.of_predictor(output, dataset, profile, size)
         for size in map(chains.image_size, arms)
+        if profile.predictor
     }
     # Seed by seed, so that every arm has a result as early as possible.
     pairs = list(itertools.product(seeds, arms))
@@ -88,6 +89,7 @@ def _reproduce(
     tests = [
         chains.of_purity_test(profile, chain, predictors[chains.image_size(arm)], seed)
         for (seed, arm), chain in zip(pairs, trained, strict=True)
+        if profile.predictor
     ]
     _run(_long_ones_first(tests, len(arms)), "traversal purity")
     runs = ",".join(str(chain.run.path) for chain in trained)

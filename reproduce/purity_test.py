@@ -164,10 +164,19 @@ def main() -> None:
     import tqdm
 
     from data.files import save_npz, write_text
-    from reproduce import purity_assessment, readings, representation, trained, traversals
+    from reproduce import (
+        purity,
+        purity_assessment,
+        readings,
+        representation,
+        trained,
+        traversals,
+    )
     from reproduce.purity import Scene
 
     dataset = trained.load_dataset(predictor_run)
+    if len(dataset.factor_names) < 2:
+        raise InputError(purity.ONE_FACTOR)
     predictor = trained.load_predictor(predictor_run)
     predict = trained.on_arrays(predictor.predict)
     layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)

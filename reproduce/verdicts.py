@@ -13,9 +13,10 @@ import pandas as pd
 from data.files import InputError, load_npz
 from reproduce import representation, significance
 from reproduce.assessment import COLUMNS
+from reproduce.bases import FAMILIES
 from reproduce.representation import Representation
 from reproduce.runs import RunDirectory, flatten
-from reproduce.scoring import sign_of
+from reproduce.scoring import is_invariant, sign_of
 
 ALPHA = 0.05
 NUM_PRIMARY = 5  # the protocol's primary hypotheses; those not run yet count as p = 1
@@ -230,8 +231,15 @@ def name(arm: str) -> str:
     return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
 
 
+def is_known(verdict: Mapping[str, Any]) -> bool:
+    """Whether a row of `judge`'s first table is a verdict; what is not a number gives none."""
+    return not pd.isna(verdict["haar_p"])
+
+
 def headline(verdict: Mapping[str, Any]) -> str:
     """What a row of `judge`'s first table comes to, once it is corrected where it is primary."""
+    if not is_known(verdict):
+        return "no verdict"
     if not verdict["special"]:
         return "not told apart from random axes"
     if verdict["holm_p"] > verdict["alpha"]:  # NaN where it is not primary
@@ -256,9 +264,11 @@ def primary_metric(arm: str) -> str:
 
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:
     """The metrics by which every seed was tested; those that no rotation changes are none."""
-    tested = [
-        result.frame.loc[result.frame["p_value"].notna(), "metric"].unique() for result in results
-    ]
+    tested = []
+    for result in results:
+        in_null = result.frame["family"].map(lambda name: FAMILIES[name].role == "null")
+        names = result.frame.loc[in_null, "metric"].unique()
+        tested.append([name for name in names if not is_invariant(name)])
     return [metric for metric in tested[0] if all(metric in other for other in tested)]
 
 
@@ -296,7 +306,13 @@ def judge(
                 f"seed {max(numbers, key=numbers.count)} of {arm} on {dataset} is given twice; "
                 "name each run once"
             )
-        for metric in metrics_of(seeds):
+        metrics = metrics_of(seeds)
+        if not metrics:
+            raise InputError(
+                f"{name(arm)}: no metric was tested against random bases in every seed; name one "
+                "in --metrics of reproduce.basis_test that a rotation changes, for all seeds alike"
+            )
+        for metric in metrics:
             verdicts.append(_judge_arm(arm, dataset, seeds, metric, seed, alpha))
     for (arm, dataset), seeds in groups.items():
         other = _control(arm) if control is None else control
@@ -357,6 +373,10 @@ def _judge_arm(
             f"{family}_detectable": sign * significance.smallest_detectable(sign * null, alpha),
         }
         special &= p <= alpha
+    families = [family for family in NULLS if f"{family}_p" in row]
+    if any(np.isnan(float(str(row[f"{family}_p"]))) for family in families):
+        # One null alone decides nothing: neither keeps its p-value.
+        row |= {f"{family}_p": float("nan") for family in families}
     row |= {"alpha": alpha, "special": special, "special_seeds": int(special_seeds.sum())}
     row["sentence"] = verdict_sentence(row)
     return row
@@ -367,6 +387,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
     metric, seeds = title(str(row["metric"])), int(str(row["num_seeds"]))
     count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] or seeds > 1 else ""
     families = [family for family in NULLS if f"{family}_p" in row]
+    if not is_known(row):
+        return (
+            f"{name(str(row['model']))}{count}: no verdict: {metric} is not a number in the "
+            "learned basis or in a random one."
+        )
     parts, start = [], f"{metric} "
     for family in families:
         what = {"haar": "all", "haar_active": "the active"}[family]
@@ -427,6 +452,11 @@ def _contrast(
         f"over seeds p = {p:.2g}, of which the smallest that {len(seeds)} and {len(others)} seeds "
         f"allow is {floor:.2g}."
     )
+    if np.isnan(p):
+        sentence = (
+            f"{name(arm)} against {name(control)}: no contrast: the z score of a seed is not a "
+            "finite number."
+        )
     return {
         "model": arm,
         "control": control,

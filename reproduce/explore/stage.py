@@ -204,6 +204,8 @@ def _differentiator(
 ) -> Callable[[np.ndarray], Derivative] | None:
     """Differentiates a predictor's readings along axes [k, D], if there is a predictor."""
     config = run.read_config()
+    if len(dataset.factor_names) < 2:  # then there is no purity
+        return None
     for other in predictors:
         theirs = other.read_config()
         if (theirs.fingerprint, theirs.image_shape) != (config.fingerprint, config.image_shape):

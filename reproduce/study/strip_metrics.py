@@ -40,7 +40,7 @@ def measure(
     found = {}
     axes = model.strata[0].embed(directions)
     predictor = _predictor_of(run, predictors)
-    if predictor is not None:
+    if predictor is not None and len(dataset.factor_names) > 1:  # else there is no purity
         network = trained.load_predictor(predictor)
         layout = readings.describe(dataset.factor_names, network.settings, dataset.factors)
         decode, predict = trained.decoder(model), trained.on_arrays(network.predict)
