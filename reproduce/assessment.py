@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from data.files import InputError
 from reproduce import bases, ceiling, cherry_picking, choices, significance
 from reproduce.bases import FAMILIES, Family
 from reproduce.metrics.mig_sup import axis_gaps
@@ -134,7 +135,7 @@ def assess(
         learned = family.learned(representation) if family.learned else None
         test = _FamilyTest(name, points, learned, plan, progress)
         if family.fit is not None:
-            rows += test.reference(family.fit(points.latents, plan.seed))
+            rows += test.reference(family.fit(points.latents, plan.seed, points.eps))
         elif family.role == "dose_response":
             rows += test.dose_response(_draw(family, plan, points, rng), nulls)
         else:
@@ -276,15 +277,29 @@ def _ceiling(
 
     `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
     between their mean and the ceiling, on the same half (the protocol's effect size). Metrics
-    that need a fit have no ceiling: a search takes thousands of bases.
+    that need a fit have no ceiling: a search takes thousands of bases. A factor of which a half
+    has one class alone tells nothing there, and is left out.
+
+    Raises:
+        InputError: If no factor has two classes in both halves.
     """
     order = rng.permutation(len(points.latents))
     half = len(order) // 2
-    found_on, scored_on = points.rows(order[:half]), points.rows(order[half:])
+    halves = [points.rows(order[:half]), points.rows(order[half:])]
+    varies = np.all([_varies(part.factors) for part in halves], axis=0)
+    if not varies.any():
+        raise InputError(
+            f"{name}: no factor has two classes in both halves of the {len(order)} points; give "
+            "more points, or name other --families"
+        )
+    found_on, scored_on = (
+        dataclasses.replace(part, factors=part.factors[:, varies]) for part in halves
+    )
     identity = np.eye(points.latents.shape[1])
     family = FAMILIES[name]
     draws = np.concatenate(list(_draw(family, plan, points, rng)))
-    starts = np.stack([identity, *(_orthogonal(fit(points.latents, plan.seed)) for fit in _STARTS)])
+    found = [fit(points.latents, plan.seed, points.eps) for fit in _STARTS]
+    starts = np.stack([identity, *map(_orthogonal, found)])
     rows: list[dict[str, object]] = []
     for metric in plan.metrics:
         if METRICS[metric].source == "fit":
@@ -301,6 +316,11 @@ def _ceiling(
     return rows
 
 
+def _varies(factors: np.ndarray) -> np.ndarray:
+    """Which factors int [n, k] have more than one class: bool [k]."""
+    return (factors != factors[:1]).any(axis=0)
+
+
 _STARTS = (bases.pca, bases.fast_ica)
 
 
@@ -315,9 +335,13 @@ def _objective(scorer: BasisScorer, metric: str) -> ceiling.Objective:
 
 
 def _orthogonal(basis: np.ndarray) -> np.ndarray:
-    """The rotation closest to a basis whose axes are first scaled to unit length."""
+    """The rotation closest to a basis [m, r] whose axes are first scaled to unit length.
+
+    Its first r columns are the basis' own; further ones fill the space up.
+    """
     u, _, v = np.linalg.svd(basis / np.linalg.norm(basis, axis=0))
-    return u @ v
+    r = len(v)
+    return np.hstack([u[:, :r] @ v, u[:, r:]])
 
 
 def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> None:

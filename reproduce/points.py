@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from reproduce.metrics.rounding import EPS
+
 TEST_SHARE = 1 / 3  # of the rows, where a metric wants a test split and there is none
 
 
@@ -19,12 +21,15 @@ class Points:
         factors: int64 [n, k].
         latents_test: float64 [n', d] or None.
         factors_test: int64 [n', k] or None.
+        eps: The relative rounding error with which the latents were kept (`rounding.precision`),
+            whatever was computed from them since.
     """
 
     latents: np.ndarray
     factors: np.ndarray
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
+    eps: float = EPS
 
     def split(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Latents and factors of the training split, then of the test split.
@@ -41,8 +46,8 @@ class Points:
     def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Points:
         """The same points with a function applied to the latents of both splits."""
         test = None if self.latents_test is None else function(self.latents_test)
-        return Points(function(self.latents), self.factors, test, self.factors_test)
+        return Points(function(self.latents), self.factors, test, self.factors_test, self.eps)
 
     def rows(self, chosen: np.ndarray) -> Points:
         """Some rows of the training split, without the test split."""
-        return Points(self.latents[chosen], self.factors[chosen])
+        return Points(self.latents[chosen], self.factors[chosen], eps=self.eps)

@@ -10,6 +10,7 @@ import scipy.stats
 
 from data.arrays import check_factors
 from data.files import InputError, load_npz, save_npz
+from reproduce.metrics.rounding import precision
 from reproduce.points import Points
 
 ACTIVE_KL = 0.1  # nats
@@ -40,7 +41,8 @@ class Representation:
 
     def points(self) -> Points:
         """The latents as they are, with their factors."""
-        return Points(self.latents, self.factors, self.latents_test, self.factors_test)
+        eps = precision(self.latents)
+        return Points(self.latents, self.factors, self.latents_test, self.factors_test, eps)
 
     def active_points(self) -> Points:
         """The active latents as they are, with their factors.

@@ -159,7 +159,7 @@ def is_invariant(column: str) -> bool:
     return any(column in metric.invariant for metric in METRICS.values())
 
 
-def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray], Engine]:
+def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray, float], Engine]:
     if device == "cpu":
         return InformationEngine
     from reproduce.metrics.information_tensorflow import TensorFlowInformationEngine
@@ -195,7 +195,8 @@ class BasisScorer:
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
-            self._engine = _information_engine(device)(points.latents, points.factors)
+            engine = _information_engine(device)
+            self._engine = engine(points.latents, points.factors, points.eps)
             self.factor_entropies = entropies(points.factors)
         if "covariance" in sources:
             d = points.latents.shape[1]
