@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import lzma
 import os
 import tempfile
 import zipfile
@@ -58,28 +59,66 @@ def save_npz(path: Path | str, arrays: dict[str, np.ndarray], compress: bool = F
         (np.savez_compressed if compress else np.savez)(file, **arrays)  # type: ignore[arg-type]
 
 
-def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """Reads a whole .npz, without ever unpickling.
+def load_npz(
+    path: Path | str, required: Sequence[str] = (), optional: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Reads an .npz, without ever unpickling.
+
+    Args:
+        path: The file.
+        required: Arrays that must be there.
+        optional: Others that are read if they are; by default all. What is not read may be
+            anything, such as a pickled description.
 
     Raises:
-        InputError: If the file is missing, damaged (each entry's CRC is checked), holds a pickled
-            object, or lacks one of the `required` arrays.
+        InputError: If the file is missing or damaged (each entry's CRC is checked), or an array is
+            missing or holds pickled objects; it is named.
     """
-    path = Path(path)
+    with _opened(Path(path), required) as archive:
+        missing = [name for name in required if name not in archive.files]
+        if missing:
+            raise InputError(
+                f"{path}: has no array {', '.join(missing)}; it holds "
+                f"{', '.join(archive.files) or 'nothing'}"
+            )
+        wanted = archive.files if optional is None else (*required, *optional)
+        found = {}
+        for name in archive.files:
+            if name not in wanted:
+                continue
+            try:
+                found[name] = archive[name]
+            except ValueError as error:
+                if "pickle" not in str(error):
+                    raise
+                raise InputError(
+                    f"{path}: its array {name} holds pickled objects, which are not read; save "
+                    f"plain arrays (names with dtype=str)"
+                ) from error
+        return found
+
+
+def array_names(path: Path | str) -> list[str]:
+    """The names of an .npz's arrays.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    with _opened(Path(path), ()) as archive:
+        return list(archive.files)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, wanted: Sequence[str]) -> Iterator[Any]:
+    """An .npz, opened; whatever is wrong with it, within the block as well, is an InputError."""
     if not path.is_file():
-        wanted = f" with {', '.join(required)}" if required else ""
-        raise InputError(f"{path}: no such file; expected an .npz{wanted}")
+        expected = f" with {', '.join(wanted)}" if wanted else ""
+        raise InputError(f"{path}: no such file; expected an .npz{expected}")
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("not a zip archive, or cut short")
         with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in required if name not in archive.files]
-            if missing:
-                raise InputError(
-                    f"{path}: has no array {', '.join(missing)}; it holds "
-                    f"{', '.join(archive.files) or 'nothing'}"
-                )
-            return {name: archive[name] for name in archive.files}
+            yield archive
     except InputError:
         raise
     except (
@@ -87,14 +126,15 @@ def load_npz(path: Path | str, required: Sequence[str] = ()) -> dict[str, np.nda
         EOFError,
         OSError,
         KeyError,
+        TypeError,
+        OverflowError,
+        MemoryError,  # a length that is none
         zipfile.BadZipFile,
         zlib.error,
+        lzma.LZMAError,
         RuntimeError,  # encryption, or a compression method that zipfile does not know
     ) as error:
-        if "allow_pickle" in str(error) or "pickle" in str(error):
-            reason = "it holds pickled objects, which are not read; save plain arrays"
-        else:
-            reason = f"it is damaged or no .npz ({error}); write it anew"
+        reason = f"it is damaged or no .npz ({error}); write it anew"
         raise InputError(f"{path}: {' '.join(reason.split())}") from error
 
 
@@ -124,5 +164,8 @@ def cache_directory() -> Path:
 
 
 def as_strings(values: Any) -> tuple[str, ...]:
-    """An array of names as a tuple of Python strings (bytes are decoded)."""
-    return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in np.asarray(values).ravel())
+    """An array of names as a tuple of Python strings; bytes are decoded, as UTF-8 if they are."""
+    return tuple(
+        v.decode(errors="backslashreplace") if isinstance(v, bytes) else str(v)
+        for v in np.asarray(values).ravel()
+    )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.stats
 
-from data.arrays import check_factors
+from data import checked
 from data.files import InputError, load_npz, save_npz
 from reproduce.metrics.rounding import precision
 from reproduce.points import Points
 
 ACTIVE_KL = 0.1  # nats
 ACTIVE_VARIANCE = 0.01
+MAX_LOG_VARIANCE = 300.0  # nats; a variance of e^300 and its inverse are still numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,69 +117,39 @@ def normal_scores(latents: np.ndarray) -> np.ndarray:
     return scipy.stats.norm.ppf((ranks - 0.5) / len(latents))
 
 
-def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") -> Representation:
+def from_arrays(arrays: Mapping[str, Any], where: Path | str = "the input") -> Representation:
     """Checks arrays named as in a representation.npz and makes a representation of them.
 
     Raises:
-        InputError: If lengths or shapes differ, a number is not finite, or a factor is constant.
+        InputError: If an array is not what `data.checked` expects of it; the message names it.
     """
-    latents = np.asarray(arrays["latents"])
-    if latents.ndim != 2 or latents.size == 0 or not np.issubdtype(latents.dtype, np.number):
-        raise InputError(
-            f"{where}: latents are {latents.dtype} {list(latents.shape)}; expected float [n, d]"
-        )
-    if len(latents) < 2 or latents.shape[1] < 2:
-        raise InputError(
-            f"{where}: {len(latents)} points of {latents.shape[1]} latents; expected 2 or more"
-        )
-    log_variance = arrays.get("log_variance")
-    for name, values in (("latents", latents), ("log_variance", log_variance)):
-        if values is None:
-            continue
-        if values.shape != latents.shape:
+    latents = checked.reals(where, "latents", arrays["latents"], ("n", "d"))
+    n, d = latents.shape
+    if n < 2 or d < 2:
+        raise InputError(f"{where}: {n} points of {d} latents; expected 2 or more")
+    log_variance = latents_test = None
+    if "log_variance" in arrays:
+        log_variance = checked.reals(where, "log_variance", arrays["log_variance"], (n, d))
+        if np.abs(log_variance).max() > MAX_LOG_VARIANCE:
             raise InputError(
-                f"{where}: {name} are {list(values.shape)}; expected {list(latents.shape)}"
+                f"{where}: log_variance runs from {log_variance.min():g} to "
+                f"{log_variance.max():g}; expected natural logarithms of variances, within "
+                f"{MAX_LOG_VARIANCE:g} of 0"
             )
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            raise InputError(
-                f"{where}: {name} hold {len(bad)} numbers that are not finite, the first in row "
-                f"{bad[0, 0]}, column {bad[0, 1]}; leave such points out"
-            )
-    factors, names, sizes = check_factors(where, arrays, len(latents))
-    latents_test, factors_test = _test_split(arrays, latents.shape[1], sizes, where)
-    return Representation(
-        latents.astype(np.float64),
-        factors,
-        names,
-        sizes,
-        None if log_variance is None else log_variance.astype(np.float64),
-        latents_test,
-        factors_test,
-    )
-
-
-def _test_split(
-    arrays: dict[str, np.ndarray], d: int, sizes: tuple[int, ...], where: Path | str
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The test split of a representation.npz, if it has one."""
-    latents, factors = arrays.get("latents_test"), arrays.get("factors_test")
-    if latents is None and factors is None:
-        return None, None
-    if latents is None or factors is None:
+    if ("latents_test" in arrays) != ("factors_test" in arrays):
         raise InputError(f"{where}: latents_test and factors_test go together; one is missing")
-    if latents.ndim != 2 or latents.shape[1] != d or not np.all(np.isfinite(latents)):
-        raise InputError(
-            f"{where}: latents_test are {list(latents.shape)}; expected finite numbers [n, {d}]"
-        )
-    if factors.shape != (len(latents), len(sizes)):
-        raise InputError(
-            f"{where}: factors_test are {list(factors.shape)}; expected "
-            f"{[len(latents), len(sizes)]}"
-        )
-    if np.any(factors < 0) or np.any(factors >= sizes):
-        raise InputError(f"{where}: factors_test hold an index that is not below its factor_sizes")
-    return latents.astype(np.float64), factors.astype(np.int64)
+    if "latents_test" in arrays:
+        latents_test = checked.reals(where, "latents_test", arrays["latents_test"], ("n", d))
+    factors, factors_test, names, sizes = checked.factors(
+        where,
+        arrays["factors"],
+        arrays["factor_names"],
+        arrays["factor_sizes"],
+        n,
+        arrays.get("factors_test"),
+        0 if latents_test is None else len(latents_test),
+    )
+    return Representation(latents, factors, names, sizes, log_variance, latents_test, factors_test)
 
 
 def load(path: Path | str) -> Representation:
@@ -186,7 +159,8 @@ def load(path: Path | str) -> Representation:
         InputError: If the file is missing, damaged, or its arrays do not fit together.
     """
     required = ["latents", "factors", "factor_names", "factor_sizes"]
-    return from_arrays(load_npz(path, required), path)
+    optional = ["log_variance", "latents_test", "factors_test"]
+    return from_arrays(load_npz(path, required, optional), path)
 
 
 def save(path: Path | str, representation: Representation) -> None:
