@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from absl import flags
 
 from data.files import InputError
+from reproduce import keras_settings
 
 
 class RunError(RuntimeError):
@@ -123,10 +124,12 @@ def start_tensorflow(num_threads: int = 1) -> Any:
         num_threads: CPU threads within an operation.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    keras_settings.shield()
     # Keras would import these for wrappers and pictures that nothing here uses: a quarter of the
     # time that it takes to start.
     with _silent_stderr(), _without("sklearn", "matplotlib"):
         tf = importlib.import_module("tensorflow")
+        keras_settings.configure()
         gpus = tf.config.list_physical_devices("GPU")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)

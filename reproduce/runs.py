@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from data import NOTICES
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
 from models.settings import MODELS, BetaVAESettings, InfoGANSettings
+from reproduce.keras_settings import KERAS
 from reproduce.recipes import Recipe
 
 KEPT_CHECKPOINTS = 2
@@ -25,10 +27,12 @@ class RunConfig:
 
     Attributes:
         recipe: How what is trained.
-        dataset, data_source, data_file, variant: As given to `data.load`.
+        dataset, data_source, data_file: As given to `data.load`.
         fingerprint: Of the data set's content.
         image_shape: (height, width, channels).
         seed: Of the initial weights, the batches and the latents' noise.
+        variant: Of the data set, as given to `data.load`.
+        keras: Keras' own settings.
     """
 
     recipe: Recipe
@@ -39,6 +43,7 @@ class RunConfig:
     image_shape: tuple[int, int, int]
     seed: int
     variant: str = ""
+    keras: dict[str, Any] = dataclasses.field(default_factory=KERAS.copy)
 
     @property
     def data_set(self) -> str:
@@ -140,6 +145,15 @@ class RunDirectory:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); give another --run_dir"
             ) from error
+
+    def fingerprint(self) -> str:
+        """SHA-256 of config.json, from which all of a run follows.
+
+        Raises:
+            InputError: If there is no run.
+        """
+        self.read_config()
+        return hashlib.sha256(self.config_file.read_bytes()).hexdigest()
 
     def claim(self, config: RunConfig) -> None:
         """Writes the settings of a new run, or checks that an old one has the same.
