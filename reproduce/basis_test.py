@@ -65,11 +65,12 @@ def main() -> None:
     import tqdm
 
     from data.files import save_npz, write_text
-    from reproduce import assessment, bases, representation
+    from reproduce import assessment, bases, representation, verdicts
 
     if _REPORT.value:
-        from reproduce import page, verdicts
+        from reproduce import page
     tested = representation.load(_REPRESENTATION.value)
+    fingerprint = tested.fingerprint
     if _TURNED_FACTORS.value:
         tested = representation.turned(tested, *_TURNED_FACTORS.value)
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
@@ -95,7 +96,12 @@ def main() -> None:
                 drift,
             )
     output = Path(_OUTPUT.value)
-    extras = {"seed": np.array(_SEED.value), "active": tested.active()}
+    extras = {
+        "seed": np.array(_SEED.value),
+        "active": tested.active(),
+        verdicts.FINGERPRINT: np.array(fingerprint),
+        verdicts.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
+    }
     save_npz(output.parent / "null.npz", found.nulls | extras)
     if found.cherry_picking is not None:
         text = found.cherry_picking.to_csv(index=False)

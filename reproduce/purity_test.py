@@ -171,6 +171,7 @@ def main() -> None:
         representation,
         trained,
         traversals,
+        verdicts,
     )
     from reproduce.purity import Scene
 
@@ -181,13 +182,15 @@ def main() -> None:
     predict = trained.on_arrays(predictor.predict)
     layout = readings.describe(dataset.factor_names, predictor.settings, dataset.factors)
     rows = trained.draw_images(dataset, _SAMPLE, _SEED.value)
+    encoded = None  # what the strata are of, where they are an encoder's
     if run is not None:
         model = trained.load_model(run)
         decode = trained.decoder(model)
         inputs = trained.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
         if run.representation_file.exists() and config.recipe.model == "beta_vae":
-            strata = _strata_of_latents(representation.load(run.representation_file))
+            encoded = representation.load(run.representation_file)
+            strata = _strata_of_latents(encoded)
         else:
             strata = _strata_of_model(model)
     else:
@@ -226,7 +229,11 @@ def main() -> None:
     output = Path(_OUTPUT_DIR.value or _RUN_DIR.value)
     for name, table in tables.items():
         write_text(output / f"{name}.csv", table.to_csv(index=False))
-    save_npz(output / "purity_null.npz", found.nulls)
+    source = predictor_run if run is None else run
+    extras = {verdicts.RUN_FINGERPRINT: np.array(source.fingerprint())}
+    if encoded is not None:
+        extras[verdicts.FINGERPRINT] = np.array(encoded.fingerprint)
+    save_npz(output / "purity_null.npz", found.nulls | extras)
     write_text(output / "traversal_purity.csv", found.table.to_csv(index=False))
     for table in (*tables.values(), found.table.dropna(axis=1, how="all")):
         print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -47,6 +47,7 @@ def main() -> None:
     if _RUNS.value:
         results = verdicts.read_results(find_runs(_RUNS.value))
         table, contrasts = verdicts.read_verdicts(Path(_VERDICT.value))
+        verdicts.check_verdicts(Path(_VERDICT.value), table, results)
     else:
         files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
         results = verdicts.read_representations(list(files), list(tests), _ARMS.value)

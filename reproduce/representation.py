@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from reproduce.points import Points
 
 ACTIVE_KL = 0.1  # nats
 ACTIVE_VARIANCE = 0.01
+RUN_KEY = "run_fingerprint"  # of a representation.npz, for `run_of`
 MAX_LOG_VARIANCE = 300.0  # nats; a variance of e^300 and its inverse are still numbers
 
 
@@ -41,6 +44,23 @@ class Representation:
     log_variance: np.ndarray | None = None
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over all of it: what is computed from it says so by that."""
+        digest = hashlib.sha256(repr((self.factor_names, self.factor_sizes)).encode())
+        parts = (
+            self.latents,
+            self.factors,
+            self.log_variance,
+            self.latents_test,
+            self.factors_test,
+        )
+        for part in parts:
+            if part is not None:
+                digest.update(repr(part.shape).encode())
+                digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
 
     def points(self) -> Points:
         """The latents as they are, with their factors."""
@@ -163,8 +183,14 @@ def load(path: Path | str) -> Representation:
     return from_arrays(load_npz(path, required, optional), path)
 
 
-def save(path: Path | str, representation: Representation) -> None:
-    """Writes a representation.npz; latents are stored as float32."""
+def save(path: Path | str, representation: Representation, run: str | None = None) -> None:
+    """Writes a representation.npz; latents are stored as float32.
+
+    Args:
+        path: The file.
+        representation: What it holds.
+        run: The fingerprint of the run that encoded it, if one did.
+    """
     arrays = {
         "latents": representation.latents.astype(np.float32),
         "factors": representation.factors.astype(np.int32),
@@ -176,4 +202,12 @@ def save(path: Path | str, representation: Representation) -> None:
     if representation.latents_test is not None and representation.factors_test is not None:
         arrays["latents_test"] = representation.latents_test.astype(np.float32)
         arrays["factors_test"] = representation.factors_test.astype(np.int32)
+    if run is not None:
+        arrays[RUN_KEY] = np.array(run)
     save_npz(path, arrays)
+
+
+def run_of(path: Path | str) -> str | None:
+    """The fingerprint of the run that encoded a representation.npz; None if it holds none."""
+    found = load_npz(path, [], [RUN_KEY]).get(RUN_KEY)
+    return None if found is None else str(found)

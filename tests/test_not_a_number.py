@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,10 +109,8 @@ def test_a_metric_that_is_not_a_number_spoils_no_other_ones_adjustment():
 
 def test_a_test_without_a_metric_that_a_rotation_changes_is_refused(tested):
     folder, found = tested
+    encoded = representation.load(folder / "r.npz")
     table = found.table.assign(metric="explicitness")
-    write_text(folder / "basis_test.csv", table.to_csv(index=False))
-    save_npz(folder / "null.npz", {f"{f}/explicitness": np.zeros(99) for f in verdicts.NULLS})
-    results = verdicts.read_representations([folder / "r.npz"], [folder / "basis_test.csv"])
+    result = verdicts.SeedResult("mine", "", 0, encoded, table, found.nulls)
     with pytest.raises(InputError, match="no metric was tested against random bases"):
-        verdicts.judge(results, seed=0)
-    assert isinstance(results[0].frame, pd.DataFrame)
+        verdicts.judge([result], seed=0)
