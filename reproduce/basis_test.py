@@ -76,6 +76,8 @@ def main() -> None:
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
+    if tested.left_out():
+        logging.warning(tested.left_out())
     plan = assessment.Plan(
         families,
         metrics,

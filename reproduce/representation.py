@@ -14,11 +14,12 @@ import scipy.stats
 
 from data import checked
 from data.files import InputError, load_npz, save_npz
-from reproduce.metrics.rounding import precision
+from reproduce.metrics.rounding import noise, precision
 from reproduce.points import Points
 
 ACTIVE_KL = 0.1  # nats
-ACTIVE_VARIANCE = 0.01
+ACTIVE_VARIANCE = 0.01  # of the largest
+_SHOWN = 20  # latents that a message names
 RUN_KEY = "run_fingerprint"  # of a representation.npz, for `run_of`
 MAX_LOG_VARIANCE = 300.0  # nats; a variance of e^300 and its inverse are still numbers
 
@@ -77,7 +78,7 @@ class Representation:
         if len(active) < 2:
             raise InputError(
                 f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
-                "active latents need two: the model has collapsed, or name other --families"
+                "active latents need two: the model has collapsed, or name other families"
             )
         return self.points().mapped(lambda latents: latents[:, active])
 
@@ -89,14 +90,33 @@ class Representation:
         return kl.mean(axis=0)
 
     def active(self) -> np.ndarray:
-        """Indices of the active latents: marginal KL above .1 nat, or else variance above .01.
+        """Indices of the active latents.
 
-        A latent whose mean never moves carries nothing and is never active.
+        Their marginal KL is above .1 nat; without a log variance, their variance is more than .01
+        of the largest (the protocol's rule). A latent whose mean never moves, or by rounding
+        alone, carries nothing and is never active.
         """
-        variance, kl = self.latents.var(axis=0), self.marginal_kl()
+        kl = self.marginal_kl()
+        moves = np.ptp(self.latents, axis=0) > noise(self.latents, precision(self.latents))
+        variance = self.latents.var(axis=0)
         if kl is not None:
-            return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
-        return np.flatnonzero(variance > ACTIVE_VARIANCE)
+            return np.flatnonzero((kl > ACTIVE_KL) & moves)
+        return np.flatnonzero((variance > ACTIVE_VARIANCE * variance.max()) & moves)
+
+    def left_out(self) -> str:
+        """In words: which latents are not active, and why; empty if all are."""
+        inactive = sorted(set(range(self.latents.shape[1])) - set(self.active().tolist()))
+        if not inactive:
+            return ""
+        rule = f"a variance of at most {ACTIVE_VARIANCE:g} of the largest"
+        if self.log_variance is not None:
+            rule = f"a marginal KL of at most {ACTIVE_KL:g} nat, or a mean that never moves"
+        shown = ", ".join(map(str, inactive[:_SHOWN]))
+        more = f" and {len(inactive) - _SHOWN} more" if len(inactive) > _SHOWN else ""
+        return (
+            f"{len(inactive)} of {self.latents.shape[1]} latents are not active and left out where "
+            f"active ones are rotated ({rule}): {shown}{more}, counted from 0"
+        )
 
 
 def turned(representation: Representation, first: str, second: str) -> Representation:

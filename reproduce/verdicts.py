@@ -207,6 +207,8 @@ def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.Data
         frame = pd.read_csv(file)
         if not set(columns) <= set(frame.columns) or len(frame) < min_rows:
             raise ValueError(f"expected rows with the columns {', '.join(columns)}")
+        if columns[0] == "step" and frame[list(columns)].isna().any(axis=None):
+            raise ValueError("an empty cell")
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: missing or damaged ({error}); make it anew") from error
     return frame
