@@ -12,10 +12,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from data import checked
+from data.compiling import numba
 from data.dataset import Dataset, pack
 from data.files import InputError, atomic_write, cache_directory, exclusive
 

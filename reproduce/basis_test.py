@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_output
 from reproduce import choices, program
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
@@ -53,6 +53,8 @@ def main() -> None:
     families, metrics = _FAMILIES.value, _METRICS.value
     choices.check_families(families)
     choices.check_metrics(metrics)
+    for file in filter(None, (_OUTPUT.value, _REPORT.value)):
+        check_output(file)
     if len(_TURNED_FACTORS.value) not in (0, 2):
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:

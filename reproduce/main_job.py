@@ -92,7 +92,7 @@ def _reproduce(
         if profile.predictor
     ]
     _run(_long_ones_first(tests, len(arms)), "traversal purity")
-    runs = ",".join(str(chain.run.path) for chain in trained)
+    runs = program.listed([chain.run.path for chain in trained])
     judge = jobs.Step(
         ("reproduce.verdict", f"--runs={runs}", f"--output={output / 'verdict.csv'}"),
         output / "verdict.csv",

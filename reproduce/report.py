@@ -45,12 +45,15 @@ def main() -> None:
     from reproduce.runs import find_runs
 
     if _RUNS.value:
-        results = verdicts.read_results(find_runs(_RUNS.value))
+        results = verdicts.read_results(find_runs(program.paths(_RUNS.value)))
         table, contrasts = verdicts.read_verdicts(Path(_VERDICT.value))
         verdicts.check_verdicts(Path(_VERDICT.value), table, results)
     else:
-        files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = verdicts.read_representations(list(files), list(tests), _ARMS.value)
+        files, tests = (
+            [Path(path) for path in program.paths(flag.value)]
+            for flag in (_REPRESENTATION, _BASIS_TEST)
+        )
+        results = verdicts.read_representations(files, tests, _ARMS.value)
         table, contrasts = verdicts.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     write_text(Path(_OUTPUT.value), page.render(results, table, contrasts, _PROFILE.value, summary))

@@ -140,7 +140,7 @@ class RunDirectory:
         if not self.config_file.is_file():
             raise InputError(f"{self.path} holds no run; train one with reproduce.train first")
         try:
-            return RunConfig.from_json(self.config_file.read_text())
+            return RunConfig.from_json(self.config_file.read_text(encoding="utf-8"))
         except InputError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -229,7 +229,7 @@ class RunDirectory:
         if not self.environment_file.exists():
             return {}
         try:
-            found = json.loads(self.environment_file.read_text())
+            found = json.loads(self.environment_file.read_text(encoding="utf-8"))
             if not isinstance(found, dict):
                 raise ValueError("no object")
         except ValueError as error:

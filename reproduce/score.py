@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_output
 from reproduce import choices, program
 from reproduce.runs import RunDirectory
 
@@ -44,8 +44,9 @@ def main() -> None:
     """Checks the flags, scores, writes, prints."""
     metrics = _METRICS.value
     choices.check_metrics(metrics, choices.OF_MODELS)
+    check_output(_OUTPUT.value)
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
-    files = _REPRESENTATION.value or ([str(run.representation_file)] if run else [])
+    files = program.paths(_REPRESENTATION.value) or ([str(run.representation_file)] if run else [])
     if not files:
         raise InputError("--representation is missing; give a representation.npz")
     if "distance_to_orthogonality" in metrics and (run is None or len(files) > 1):

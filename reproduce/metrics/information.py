@@ -6,11 +6,11 @@ plug-in estimates, natural logarithms.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: loaded to be limited
 import threadpoolctl
 
+from data.compiling import numba
 from reproduce.metrics import rounding
 
 NUM_BINS = 20
