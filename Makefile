@@ -32,7 +32,7 @@ $(VENV)/bin/python:
 $(VENV)/.main: requirements/main.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the environment into $(VENV) ..."
 	$(PIP) install --require-hashes --requirement requirements/main.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable ".[train]"
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.main

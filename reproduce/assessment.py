@@ -35,6 +35,7 @@ COLUMNS = (
 ALPHA = 0.05  # of the smallest detectable value
 CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
 _BATCH = 256
+_BATCH_NUMBERS = 2**22  # of a batch of Haar draws
 
 Progress = Callable[[int], object]
 
@@ -161,8 +162,10 @@ def _draw(
     """The family's draws in batches, so that memory stays bounded."""
     assert family.draw is not None
     count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.latents.shape[1]
-    for start in range(0, count, _BATCH):
-        yield family.draw(min(_BATCH, count - start), d, rng)
+    # Haar draws are the same in batches of any size.
+    batch = min(_BATCH, max(1, _BATCH_NUMBERS // d**2)) if family.draw is bases.haar else _BATCH
+    for start in range(0, count, batch):
+        yield family.draw(min(batch, count - start), d, rng)
 
 
 class _FamilyTest:

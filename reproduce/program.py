@@ -168,15 +168,24 @@ def start_tensorflow(num_threads: int = 1) -> Any:
 
     Args:
         num_threads: CPU threads within an operation.
+
+    Raises:
+        InputError: If it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     keras_settings.shield()
     # Keras would import these for wrappers and pictures that nothing here uses: a quarter of the
     # time that it takes to start.
-    with _silent_stderr(), _without("sklearn", "matplotlib"):
-        tf = importlib.import_module("tensorflow")
-        keras_settings.configure()
-        gpus = tf.config.list_physical_devices("GPU")
+    try:
+        with _silent_stderr(), _without("sklearn", "matplotlib"):
+            tf = importlib.import_module("tensorflow")
+            keras_settings.configure()
+            gpus = tf.config.list_physical_devices("GPU")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"training and decoders need TensorFlow ({error}); pip install the kit with its extra "
+            'train, as in pip install ".[train]"'
+        ) from error
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     tf.config.threading.set_inter_op_parallelism_threads(1 if num_threads == 1 else 2)

@@ -18,7 +18,9 @@ from reproduce.metrics.correlation import (
 )
 from reproduce.metrics.dci_es import dci_es
 from reproduce.metrics.factor_vae_score import (
+    draw,
     factor_vae_score_from_covariances,
+    factor_vae_scores,
     group_covariances,
 )
 from reproduce.metrics.information import InformationEngine, entropies
@@ -32,6 +34,7 @@ from reproduce.points import Points
 from reproduce.representation import Representation
 
 NUM_GROUPS = 10_000  # disentanglement_lib's
+_MAX_COVARIANCES = 2**29  # bytes of the groups' covariances; larger ones are not kept
 
 Scores = dict[str, np.ndarray]
 Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
@@ -206,7 +209,12 @@ class BasisScorer:
         if "groups" in sources:
             rng = np.random.default_rng(seed)
             groups = self._settings.groups()
-            self._groups = group_covariances(points.latents, points.factors, rng, **groups)
+            d = points.latents.shape[1]
+            self._drawn, self._groups = None, None
+            if 8 * sum(groups.values()) * d**2 > _MAX_COVARIANCES:
+                self._drawn = draw(points.factors, rng, **groups)
+            else:
+                self._groups = group_covariances(points.latents, points.factors, rng, **groups)
 
     def information(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in each basis, as `InformationEngine` gives it."""
@@ -236,7 +244,12 @@ class BasisScorer:
                 scores[name] = gaussian_total_correlation(turned)
             elif name == "gaussian_wasserstein_correlation":
                 scores[name] = gaussian_wasserstein_correlation(turned)
+            elif self._drawn is not None:
+                scores[name] = factor_vae_scores(
+                    self._points.latents, self._drawn, self._settings.num_groups, bases
+                )
             else:
+                assert self._groups is not None
                 whole, groups, group_factors = self._groups
                 scores[name] = factor_vae_score_from_covariances(
                     whole, groups, group_factors, self._settings.num_groups, bases

@@ -311,7 +311,7 @@ def check_verdicts(file: Path, table: pd.DataFrame, results: Sequence[SeedResult
             )
 
 
-def _text(cell: object) -> str:
+def _text(cell: Any) -> str:
     """A cell that may be empty."""
     return "" if pd.isna(cell) else str(cell)
 
@@ -324,7 +324,7 @@ def name(arm: str) -> str:
     return MODEL_NAMES.get(key, key) + (f", {rest}" if rest else "")
 
 
-def is_known(verdict: Mapping[str, Any]) -> bool:
+def is_known(verdict: Mapping[Any, Any]) -> bool:
     """Whether a row of `judge`'s first table is a verdict; what is not a number gives none."""
     return not pd.isna(verdict.get("haar_p", 1.0))
 

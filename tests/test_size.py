@@ -1,0 +1,79 @@
+"""Many latents and many rows: memory stays bounded, and the numbers are the same."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from reproduce import assessment, bases, scoring
+from reproduce.metrics.factor_vae_score import factor_vae_score
+from reproduce.points import Points
+
+SCRIPT = """
+import numpy as np, resource
+from reproduce import scoring
+from reproduce.points import Points
+rng = np.random.default_rng(0)
+factors = rng.integers(4, size=({n}, 3))
+latents = rng.normal(size=({n}, {d}))
+latents[:, :3] += 3 * factors
+found = scoring.score(Points(latents, factors), {metrics}, 0)
+print(found["factor_vae"])
+"""
+
+
+def test_what_is_not_kept_is_computed_alike(monkeypatch):
+    rng = np.random.default_rng(0)
+    factors = rng.integers(4, size=(500, 3))
+    points = Points(factors + 0.5 * rng.normal(size=(500, 3)), factors)
+    many = np.concatenate([np.eye(3)[None], bases.haar(5, 3, rng)])
+    kept = scoring.BasisScorer(points, ["factor_vae"], 7, num_groups=200).closed_forms(many)
+    monkeypatch.setattr(scoring, "_MAX_COVARIANCES", 0)
+    found = scoring.BasisScorer(points, ["factor_vae"], 7, num_groups=200).closed_forms(many)
+    np.testing.assert_allclose(found["factor_vae"], kept["factor_vae"], atol=0.01)
+    directly = factor_vae_score(points.latents, factors, seed=7, num_train=200, num_eval=100)
+    assert found["factor_vae"][0] == directly
+
+
+def test_haar_draws_are_the_same_in_batches_of_any_size(monkeypatch):
+    family = bases.FAMILIES["haar"]
+    plan = assessment.Plan(["haar"], ["mig"], 7)
+    points = Points(np.zeros((2, 4)), np.zeros((2, 1), int))
+
+    def drawn():
+        return np.concatenate(
+            list(assessment._draw(family, plan, points, np.random.default_rng(3)))
+        )
+
+    whole = drawn()
+    monkeypatch.setattr(assessment, "_BATCH_NUMBERS", 32)
+    np.testing.assert_array_equal(drawn(), whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "d", "metrics"),
+    [
+        (20_000, 512, ["mig", "modularity", "sap_continuous", "factor_vae"]),
+        (1_200_000, 10, ["mig", "mig_sup", "sap_continuous", "factor_vae"]),
+    ],
+)
+def test_large_representations_are_scored_within_four_gibibytes(n, d, metrics):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))
+
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(n=n, d=d, metrics=metrics)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0.9  # three latents are the three factors
