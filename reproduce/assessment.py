@@ -293,7 +293,7 @@ def _ceiling(
     if not varies.any():
         raise InputError(
             f"{name}: no factor has two classes in both halves of the {len(order)} points; give "
-            "more points, or name other --families"
+            "more points, or name other families"
         )
     found_on, scored_on = (
         dataclasses.replace(part, factors=part.factors[:, varies]) for part in halves

@@ -121,11 +121,12 @@ def fast_ica(latents: np.ndarray, seed: int, eps: float | None = None) -> np.nda
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
+    if rank(latents, eps) < latents.shape[1]:  # scikit-learn would divide by the others' zero
+        axes = pca(latents, seed, eps)
+        return axes @ fast_ica(latents @ axes, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = FastICA(
-            rank(latents, eps), whiten="unit-variance", max_iter=1000, random_state=seed
-        )
+        model = FastICA(whiten="unit-variance", max_iter=1000, random_state=seed)
         return model.fit(latents).components_.T
 
 

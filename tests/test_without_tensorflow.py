@@ -34,9 +34,8 @@ def environment(tmp_path_factory):
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
 
 
-def blocks(language):
-    section = (ROOT / "README.md").read_text().split("## Your own representation")[1]
-    return re.findall(rf"```{language}\n(.*?)```", section.split("\n## ")[0], re.DOTALL)
+README = (ROOT / "README.md").read_text()
+SECTION = README.split("## Your own representation")[1].split("\n## ")[0]
 
 
 def run(arguments, environment, cwd):
@@ -51,22 +50,21 @@ def run(arguments, environment, cwd):
 
 
 def test_readmes_section_runs_from_the_array_to_the_page(environment, tmp_path):
-    saving, notebook = blocks("python")
-    shell = "\n".join(blocks(""))
+    saving, notebook = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
     # The cells of a notebook, one after the other in one process, with fewer bases.
     cells = (
         f"{saving}\n{notebook.replace('(latents, factors)', '(latents, factors, num_bases=19)')}"
     )
     done = run(["-c", cells], environment, tmp_path)
     assert done.returncode == 0, done.stderr
-    (command,) = re.findall(r"-m (reproduce\.basis_test --rep.*--report=report.html)", shell)
+    (command,) = re.findall(r"-m (reproduce\.basis_test --rep.*--report=report.html)", SECTION)
     flags = [*command.split(), "--num_bases=19"]
     done = run(["-m", *flags], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "basis_test.csv").set_index("family")
     assert table.loc["haar", "p_value"] == 1 / 20
     assert "aligned beyond chance" in (tmp_path / "report.html").read_text()
-    (command,) = re.findall(r"-m (reproduce\.score --rep.*--output=scores.csv)", shell)
+    (command,) = re.findall(r"-m (reproduce\.score --rep.*--output=scores.csv)", SECTION)
     done = run(["-m", *command.split()], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 3
