@@ -8,6 +8,7 @@ Examples:
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from absl import flags
@@ -70,7 +71,7 @@ def main() -> None:
             assert run is not None
             found = [{metric: _distance_to_orthogonality(run, scored[0])}]
         else:
-            found = [scoring.score(one.points(), [metric], _SEED.value, workers) for one in scored]
+            found = [_score(one.points(), metric, workers) for one in scored]
         for file, scores in zip(files, found, strict=True):
             rows += [(file, column, value) for column, value in scores.items()]
     frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])
@@ -78,6 +79,29 @@ def main() -> None:
         frame = frame.drop(columns="representation")
     write_text(_OUTPUT.value, frame.to_csv(index=False))
     print(frame.to_string(index=False))
+
+
+def _score(points: Any, metric: str, workers: int) -> dict[str, float]:
+    """A metric; DCI, which alone takes minutes, says so beforehand and shows its progress."""
+    import tqdm
+
+    from reproduce import scoring
+    from reproduce.metrics import dci
+
+    if metric != "dci":
+        return scoring.score(points, [metric], _SEED.value, workers)
+    factors = points.split(_SEED.value)[1]
+    minutes = dci.seconds(points.latents.shape[1], factors, min(workers, factors.shape[1])) / 60
+    if minutes > 1:
+        logging.warning(
+            "dci fits trees to %s rows: about %.0f minutes; fewer rows, or dci_linear, take less",
+            f"{len(factors):,}",
+            minutes,
+        )
+    with tqdm.tqdm(
+        desc="dci", total=factors.shape[1], unit=" factors", leave=False, disable=None
+    ) as bar:
+        return scoring.score(points, [metric], _SEED.value, workers, bar.update)
 
 
 def _distance_to_orthogonality(run: RunDirectory, encoded: Any) -> float:

@@ -49,11 +49,13 @@ class Settings:
         num_groups: Groups of rows that train the BetaVAE and FactorVAE scores; half as many
             evaluate them.
         threads: For a fit; no value depends on it.
+        progress: Called after each part of a fit that takes long.
     """
 
     seed: int
     num_groups: int = NUM_GROUPS
     threads: int = 1
+    progress: Callable[[], object] | None = None
 
     def groups(self) -> dict[str, int]:
         """The numbers of groups by the names of the metrics' arguments."""
@@ -83,7 +85,9 @@ class Metric:
 
 def _dci(points: Points, settings: Settings) -> tuple[float, ...]:
     split = points.split(settings.seed)
-    found = dci_module.dci(*split, seed=settings.seed, n_jobs=settings.threads)
+    found = dci_module.dci(
+        *split, seed=settings.seed, n_jobs=settings.threads, progress=settings.progress
+    )
     return found.disentanglement, found.completeness, found.informativeness
 
 
@@ -268,18 +272,22 @@ class BasisScorer:
                 scores[name] = modularity(information)
         return scores
 
-    def fits(self, bases: np.ndarray, workers: int = 1) -> Iterator[dict[str, float]]:
+    def fits(
+        self, bases: np.ndarray, workers: int = 1, progress: Callable[[], object] | None = None
+    ) -> Iterator[dict[str, float]]:
         """The metrics that need a fit, by column, basis after basis.
 
         Args:
             bases: float [b, d, m].
             workers: Processes over which the bases are spread, or threads for a single one; the
                 values do not depend on it.
+            progress: Called after each part of a single basis' fits that takes long.
         """
         if not self._fitted:
             return
         threads = workers if len(bases) == 1 else 1
-        settings = dataclasses.replace(self._settings, threads=threads)
+        told = progress if len(bases) == 1 else None
+        settings = dataclasses.replace(self._settings, threads=threads, progress=told)
         jobs = [(self._points, self._fitted, settings, basis) for basis in bases]
         if workers == 1 or len(jobs) == 1:
             yield from map(_fit, jobs)
@@ -300,12 +308,18 @@ def _fit(job: tuple[Points, list[str], Settings, np.ndarray]) -> dict[str, float
     return scores
 
 
-def score(points: Points, metrics: Sequence[str], seed: int, workers: int = 1) -> dict[str, float]:
+def score(
+    points: Points,
+    metrics: Sequence[str],
+    seed: int,
+    workers: int = 1,
+    progress: Callable[[], object] | None = None,
+) -> dict[str, float]:
     """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
     scorer = BasisScorer(points, metrics, seed)
     identity = np.eye(points.latents.shape[1])[None]
     scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
-    for fitted in scorer.fits(identity, workers):
+    for fitted in scorer.fits(identity, workers, progress):
         scores |= fitted
     return {column: scores[column] for name in metrics for column in METRICS[name].columns}
 
