@@ -78,7 +78,7 @@ def main() -> None:
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
-    if tested.left_out():
+    if tested.left_out() and len(tested.active()) >= 2:
         logging.warning(tested.left_out())
     plan = assessment.Plan(
         families,

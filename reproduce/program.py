@@ -1,6 +1,7 @@
 """What every program does alike: flags, one-line errors, exit statuses, a quick start.
 
-Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, 130 interrupted.
+Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, or a system that cannot
+read or write one, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -77,8 +77,9 @@ class Representation:
         active = self.active()
         if len(active) < 2:
             raise InputError(
-                f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
-                "active latents need two: the model has collapsed, or name other families"
+                f"{len(active)} of {self.latents.shape[1]} latents is active (others have "
+                f"{self._rule()}); rotations of the active latents need two: the model has "
+                "collapsed, or name other families"
             )
         return self.points().mapped(lambda latents: latents[:, active])
 
@@ -103,19 +104,22 @@ class Representation:
             return np.flatnonzero((kl > ACTIVE_KL) & moves)
         return np.flatnonzero((variance > ACTIVE_VARIANCE * variance.max()) & moves)
 
+    def _rule(self) -> str:
+        """What latents that are not active have."""
+        if self.log_variance is None:
+            return f"a variance of at most {ACTIVE_VARIANCE:g} of the largest"
+        return f"a marginal KL of at most {ACTIVE_KL:g} nat, or a mean that never moves"
+
     def left_out(self) -> str:
         """In words: which latents are not active, and why; empty if all are."""
         inactive = sorted(set(range(self.latents.shape[1])) - set(self.active().tolist()))
         if not inactive:
             return ""
-        rule = f"a variance of at most {ACTIVE_VARIANCE:g} of the largest"
-        if self.log_variance is not None:
-            rule = f"a marginal KL of at most {ACTIVE_KL:g} nat, or a mean that never moves"
         shown = ", ".join(map(str, inactive[:_SHOWN]))
         more = f" and {len(inactive) - _SHOWN} more" if len(inactive) > _SHOWN else ""
         return (
             f"{len(inactive)} of {self.latents.shape[1]} latents are not active and left out where "
-            f"active ones are rotated ({rule}): {shown}{more}, counted from 0"
+            f"active ones are rotated ({self._rule()}): {shown}{more}, counted from 0"
         )
 
 
