@@ -72,6 +72,10 @@ class Plan:
     def __post_init__(self) -> None:
         choices.check_families(self.families)
         choices.check_metrics(self.metrics)
+        for name, least in (("num_bases", 1), ("num_fits", 1), ("seed", 0), ("workers", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(f"{name} is {value!r}; expected a whole number from {least} on")
 
     def total(self) -> int:
         """How many bases are evaluated, for a progress bar: fits count by themselves."""

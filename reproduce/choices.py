@@ -56,3 +56,5 @@ def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")
+        if list(names).count(name) > 1:
+            raise InputError(f"the {what} {name} is named twice; name each once")

@@ -464,7 +464,7 @@ def _judge_arm(
         row |= {
             f"{family}_observed": observed,
             f"{family}_null_mean": null.mean(),
-            f"{family}_null_sd": null.std(ddof=1),
+            f"{family}_null_sd": null.std(ddof=1) if len(null) > 1 else float("nan"),
             f"{family}_z": significance.z_score(sign * observed, sign * null),
             f"{family}_p": p,
             f"{family}_detectable": sign * significance.smallest_detectable(sign * null, alpha),
@@ -497,7 +497,7 @@ def verdict_sentence(row: dict[str, object]) -> str:
         parts.append(
             f"{start}{row[f'{family}_observed']:.3f} against a mean of "
             f"{row[f'{family}_null_mean']:.3f} in random bases of {what} latents "
-            f"(z = {_signed(row[f'{family}_z'])}, p = {row[f'{family}_p']:.2g})"
+            f"({_z(row[f'{family}_z'])}p = {row[f'{family}_p']:.2g})"
         )
         start = ""
     if row["special"]:
@@ -522,6 +522,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
         plural = "s have" if collapsed > 1 else " has"
         end += f". {collapsed} seed{plural} fewer than two active latents"
     return f"{name(str(row['model']))}{count}: {claim}: {'; '.join(parts)}{end}."
+
+
+def _z(z: Any) -> str:
+    """A z score with what stands before it; nothing where a single draw gives none."""
+    return "" if np.isnan(z) else f"z = {_signed(z)}, "
 
 
 def _signed(z: object) -> str:

@@ -9,7 +9,8 @@ import pytest
 from definitions import mig
 
 from data.files import InputError
-from reproduce import assessment, choices, scoring
+from reproduce import assessment, choices, page, scoring, verdicts
+from reproduce.api import assess_basis
 from reproduce.points import Points
 from reproduce.representation import Representation
 
@@ -76,6 +77,34 @@ def test_every_fit_gives_a_number(monkeypatch, kind, metric):
     identity = np.eye(TESTED[kind].latents.shape[1])[None]
     (found,) = scorer.fits(identity)
     assert np.isfinite(list(found.values())).all()
+
+
+def test_a_single_random_basis_has_no_spread_and_a_verdict_all_the_same():
+    tested = rare(3)
+    found = assessment.assess(tested, assessment.Plan(["haar", "haar_active"], ["mig"], 1))
+    result = verdicts.SeedResult("mine", "", 0, tested, found.table, found.nulls)
+    table, contrasts = verdicts.judge([result], seed=0)
+    assert "nan" not in table["sentence"].item()
+    assert "(p = 0.5)" in table["sentence"].item()
+    assert "not told apart" in page.render([result], table, contrasts)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_bases": 0}, "num_bases is 0"),
+        ({"num_bases": 1e4}, r"num_bases is 10000\.0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"workers": 0}, "workers is 0"),
+        ({"families": ["haar", "haar"]}, "family haar is named twice"),
+        ({"metrics": ["mig", "mig"]}, "metric mig is named twice"),
+        ({"families": "haar"}, "unknown family 'h'"),
+    ],
+)
+def test_numbers_out_of_range_and_names_given_twice_are_refused(change, message):
+    tested = TESTED["10 points, 16 latents"]
+    with pytest.raises(InputError, match=message):
+        assess_basis(tested.latents, tested.factors, **change)
 
 
 def test_a_factor_that_a_half_knows_nothing_of_is_left_out_of_the_ceiling():
