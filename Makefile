@@ -7,12 +7,13 @@ DATASET ?= dsprites
 OUTPUT ?= results/$(PROFILE)
 RESULTS ?= paper/results
 RUNS ?= $(OUTPUT)/runs
-PREDICTORS ?= $(wildcard $(dir $(RUNS))predictors)
+PREDICTORS ?= $(shell cd $(call quoted,$(RUNS)/../predictors) 2>/dev/null && pwd)
 STUDY ?= $(OUTPUT)/study
 VENV := .venv
 PAPER := .venv-paper
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study collect study-page claims paper clean
@@ -31,7 +32,7 @@ $(VENV)/bin/python:
 $(VENV)/.main: requirements/main.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the environment into $(VENV) ..."
 	$(PIP) install --require-hashes --requirement requirements/main.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable ".[train]"
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.main
@@ -40,22 +41,22 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.main
 	@touch $@
 
 reproduce: $(VENV)/.main  ## Train, test against random bases and report: all systems.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT)
+	$(RUN) -m reproduce.main_job --profile=$(call quoted,$(PROFILE)) --dataset=$(call quoted,$(DATASET)) --output=$(call quoted,$(OUTPUT))
 
 reproduce-beta_vae: $(VENV)/.main  ## The same for beta-VAE and its control alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=beta_vae
+	$(RUN) -m reproduce.main_job --profile=$(call quoted,$(PROFILE)) --dataset=$(call quoted,$(DATASET)) --output=$(call quoted,$(OUTPUT)) --systems=beta_vae
 
 reproduce-infogan: $(VENV)/.main  ## The same for InfoGAN alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=infogan
+	$(RUN) -m reproduce.main_job --profile=$(call quoted,$(PROFILE)) --dataset=$(call quoted,$(DATASET)) --output=$(call quoted,$(OUTPUT)) --systems=infogan
 
 reproduce-glow: $(VENV)/.main  ## The same for Glow alone.
-	$(RUN) -m reproduce.main_job --profile=$(PROFILE) --dataset=$(DATASET) --output=$(OUTPUT) --systems=glow
+	$(RUN) -m reproduce.main_job --profile=$(call quoted,$(PROFILE)) --dataset=$(call quoted,$(DATASET)) --output=$(call quoted,$(OUTPUT)) --systems=glow
 
 controls: $(VENV)/.main  ## Controls: autoencoder, untrained, SGD, Gaussian codes, turned factors.
 	$(RUN) -m reproduce.main_job --profile=controls --output=results/controls
 
 mechanisms: $(VENV)/.main  ## Repeat the literature's experiments on why axes align, or do not.
-	$(RUN) -m reproduce.mechanism --profile=$(PROFILE)
+	$(RUN) -m reproduce.mechanism --profile=$(call quoted,$(PROFILE))
 
 test: $(VENV)/.dev  ## Run every test.
 	$(RUN) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
@@ -73,17 +74,17 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/glow_throughput.py
 
 explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=).
-	$(RUN) -m reproduce.explore --run=$(OUTPUT)
+	$(RUN) -m reproduce.explore --run=$(call quoted,$(OUTPUT))
 
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
 	$(RUN) -m reproduce.power --workers=2 --output=paper/results/power.csv
 
 claims: $(VENV)/.main  ## Check the published claims of paper/claims.toml against the results.
-	$(RUN) -m reproduce.claims --results=$(OUTPUT)
+	$(RUN) -m reproduce.claims --results=$(call quoted,$(OUTPUT))
 
 paper: $(PAPER)/.paper  ## Build the paper from result files (RESULTS=paper/results), without TensorFlow.
-	$(PAPER)/bin/python -m paper.build --results=$(RESULTS)
+	$(PAPER)/bin/python -m paper.build --results=$(call quoted,$(RESULTS))
 
 $(PAPER)/.paper: requirements/paper.txt pyproject.toml
 	@echo "Installing the environment of the paper into $(PAPER) ..."
@@ -93,11 +94,11 @@ $(PAPER)/.paper: requirements/paper.txt pyproject.toml
 	@touch $@
 
 study: $(VENV)/.main  ## Draw a blinded study for people from finished runs: RUNS=, STUDY= where to.
-	$(RUN) -m reproduce.study.stimuli --runs=$(RUNS) --predictors=$(PREDICTORS) --output=$(STUDY) $(STUDY_FLAGS)
-	$(RUN) -m reproduce.study.publish --study=$(STUDY)
+	$(RUN) -m reproduce.study.stimuli --runs=$(call quoted,$(RUNS)) --predictors=$(call quoted,$(PREDICTORS)) --output=$(call quoted,$(STUDY)) $(STUDY_FLAGS)
+	$(RUN) -m reproduce.study.publish --study=$(call quoted,$(STUDY))
 
 collect: $(VENV)/.study  ## Serve that study on this machine, and keep people's answers.
-	$(RUN) -m reproduce.study.collect --study=$(STUDY) --database=$(STUDY)/private/answers.sqlite
+	$(RUN) -m reproduce.study.collect --study=$(call quoted,$(STUDY)) --database=$(call quoted,$(STUDY)/private/answers.sqlite)
 
 $(VENV)/.study: pyproject.toml $(VENV)/.main
 	$(PIP) install --no-build-isolation --editable ".[study]"

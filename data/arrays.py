@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from data import checked, dsprites
 from data.dataset import FACTOR_KINDS, Dataset, pack
-from data.files import InputError, as_strings, load_npz
+from data.files import InputError, array_names, as_strings, load_npz
+
+_ARRAYS = ("images", "factors", "factor_names", "factor_sizes")
+_CHANNELS = (1, 3)  # grey and colour: what pictures of them can show
 
 
 def load(path: Path | str) -> Dataset:
@@ -15,12 +19,15 @@ def load(path: Path | str) -> Dataset:
 
     The file holds `images` uint8 [n, height, width, channels] (or [n, height, width]), `factors`
     int [n, k], `factor_names` [k] and `factor_sizes` [k]. Images of zeros and ones are binary;
-    others run from 0 to 255.
+    others run from 0 to 255. The original archive of dSprites is read as it is. Whatever else the
+    file holds is left alone.
 
     Raises:
         InputError: If the file is damaged, or its arrays do not fit together.
     """
-    arrays = load_npz(path, ["images", "factors", "factor_names", "factor_sizes"])
+    if set(dsprites.ARCHIVE_ARRAYS) <= set(array_names(path)):
+        return dsprites.from_archive(Path(path).stem, load_npz(path, dsprites.ARCHIVE_ARRAYS, ()))
+    arrays = load_npz(path, _ARRAYS, ["factor_kinds"])
     images = arrays["images"]
     if images.ndim == 3:
         images = images[..., None]
@@ -29,7 +36,14 @@ def load(path: Path | str) -> Dataset:
             f"{path}: images are {images.dtype} {list(images.shape)}; "
             "expected uint8 [n, height, width, channels]"
         )
-    factors, names, sizes = check_factors(path, arrays, len(images))
+    if images.shape[-1] not in _CHANNELS:
+        raise InputError(
+            f"{path}: images are {list(images.shape)}, of {images.shape[-1]} channels; expected 1 "
+            "or 3, as the last axis: leave an alpha channel out, or move the channels' axis"
+        )
+    factors, _, names, sizes = checked.factors(
+        path, arrays["factors"], arrays["factor_names"], arrays["factor_sizes"], len(images)
+    )
     kinds = _factor_kinds(path, arrays, len(names))
     storage, bits = pack(images)
     _, height, width, channels = images.shape
@@ -51,45 +65,3 @@ def _factor_kinds(
             f"{', '.join(FACTOR_KINDS)} for each of {num_factors} factors"
         )
     return kinds
-
-
-def check_factors(
-    path: Path | str, arrays: dict[str, np.ndarray], num_rows: int
-) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
-    """Checks `factors`, `factor_names` and `factor_sizes` of an .npz against each other.
-
-    Returns:
-        Factors int64 [n, k], their names and their numbers of classes.
-
-    Raises:
-        InputError: If lengths differ, a factor is no class index below its size, or is constant.
-    """
-    factors = arrays["factors"]
-    names = as_strings(arrays["factor_names"])
-    if factors.ndim != 2 or len(factors) != num_rows:
-        raise InputError(
-            f"{path}: factors are {list(factors.shape)}; expected one row for each of {num_rows}"
-        )
-    if factors.shape[1] == 0 or not np.issubdtype(factors.dtype, np.number):
-        raise InputError(f"{path}: factors are {factors.dtype} {list(factors.shape)}; expected int")
-    if not np.array_equal(factors, np.floor(factors)) or not np.all(np.isfinite(factors)):
-        raise InputError(f"{path}: factors are not whole numbers; give class indices from 0")
-    sizes = np.asarray(arrays["factor_sizes"]).ravel()
-    if not len(names) == len(sizes) == factors.shape[1]:
-        raise InputError(
-            f"{path}: {factors.shape[1]} factors, {len(names)} factor_names and "
-            f"{len(sizes)} factor_sizes; expected one of each for each factor"
-        )
-    factors = factors.astype(np.int64)
-    for column, name, size in zip(factors.T, names, sizes, strict=True):
-        if column.min() < 0 or column.max() >= size:
-            raise InputError(
-                f"{path}: factor {name!r} runs from {column.min()} to {column.max()}; expected "
-                f"class indices from 0 to {int(size) - 1}, as its factor_sizes entry says"
-            )
-        if column.min() == column.max():
-            raise InputError(
-                f"{path}: factor {name!r} is constant, so nothing can be learned about it; "
-                "leave its column out of factors, factor_names and factor_sizes"
-            )
-    return factors, names, tuple(int(size) for size in sizes)

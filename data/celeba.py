@@ -24,6 +24,7 @@ from data.celeba_files import (
     PARTITIONS,
     WHAT_TO_FETCH,
     Labels,
+    official_folder,
     open_images,
     read_labels,
 )
@@ -120,6 +121,7 @@ def _from_files(folder: Path, name: str, partition: str, root: Path) -> Dataset:
     """From the official files; a cache is theirs where their lists say the same as it."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; {WHAT_TO_FETCH}")
+    folder = official_folder(folder)
     labels = read_labels(folder)
     if len(labels) != NUM_IMAGES:
         logging.warning(f"{folder} lists {len(labels):,} images; CelebA has {NUM_IMAGES:,}")

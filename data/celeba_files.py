@@ -84,6 +84,17 @@ def in_order(names: Sequence[str], attributes: np.ndarray, partitions: np.ndarra
     return Labels(tuple(names[i] for i in order), attributes[order], partitions[order])
 
 
+def official_folder(folder: Path) -> Path:
+    """The folder of the official files: the given one, or the one folder in it that holds them.
+
+    Archives unpack into a folder of their own, often into one of the same name.
+    """
+    if (folder / ATTRIBUTES_FILE).exists():
+        return folder
+    nested = sorted(folder.glob(f"*/{ATTRIBUTES_FILE}"))
+    return nested[0].parent if len(nested) == 1 else folder
+
+
 def read_labels(folder: Path) -> Labels:
     """Reads the attributes and the partition of every image.
 
@@ -133,6 +144,11 @@ def _read_table(path: Path, columns: Sequence[str]) -> tuple[list[str], np.ndarr
 def _read_rows(path: Path, num_values: int, skip: int) -> tuple[list[str], np.ndarray]:
     """Rows of a file name and whole numbers, after so many lines: names, int16 [n, num_values]."""
     if not path.is_file():
+        if path.with_suffix(".csv").is_file():
+            raise InputError(
+                f"{path}: no such file; {path.with_suffix('.csv').name} is Kaggle's copy of it, of "
+                f"another format; {WHAT_TO_FETCH}"
+            )
         raise InputError(f"{path}: no such file; {WHAT_TO_FETCH}")
     names, values = [], array("h")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -171,9 +187,15 @@ def open_images(folder: Path, names: Sequence[str]) -> Iterator[Callable[[str], 
         InputError: If there is neither, the archive is cut short, or an image is missing.
     """
     archive, unpacked = folder / IMAGES_ZIP, folder / IMAGES_FOLDER
+    if (unpacked / IMAGES_FOLDER).is_dir():  # unpacked into a folder of the same name
+        unpacked /= IMAGES_FOLDER
     if archive.is_file():
         with _open_zip(archive) as file:
-            members = {PurePosixPath(path).name: path for path in file.namelist()}
+            members = {
+                PurePosixPath(path).name: path
+                for path in file.namelist()
+                if not path.startswith("__MACOSX/")  # macOS adds a shadow of every file
+            }
             _require(archive, names, members)
             yield lambda name: _read_member(archive, file, members[name])
     elif unpacked.is_dir():

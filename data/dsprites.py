@@ -12,14 +12,17 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numba
 import numpy as np
 
-from data.dataset import Dataset
+from data import checked
+from data.compiling import numba
+from data.dataset import Dataset, pack
 from data.files import InputError, atomic_write, cache_directory, exclusive
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "pos_x", "pos_y")
 FACTOR_SIZES = (3, 6, 40, 32, 32)  # shapes: square, ellipse, heart
+FACTOR_KINDS = ("categorical", "ordered", "angle", "ordered", "ordered")
+SYMMETRIES = (4, 2, 1)  # square, ellipse, heart
 NUM_IMAGES = int(np.prod(FACTOR_SIZES))
 IMAGE_SIZE = 64
 SUBPIXELS = 256  # vertices lie on a grid of 1/256 pixel, so all that follows is exact in integers
@@ -208,9 +211,52 @@ def _dataset(storage: np.ndarray) -> Dataset:
         all_factors(),
         FACTOR_NAMES,
         FACTOR_SIZES,
-        factor_kinds=("categorical", "ordered", "angle", "ordered", "ordered"),
-        symmetries=(4, 2, 1),  # square, ellipse, heart
+        factor_kinds=FACTOR_KINDS,
+        symmetries=SYMMETRIES,
     )
+
+
+ARCHIVE_ARRAYS = ("imgs", "latents_classes")  # of the original .npz, which holds others, too
+
+
+def from_archive(name: str, arrays: dict[str, np.ndarray]) -> Dataset:
+    """The original archive, or some rows or columns of it, as it is.
+
+    Args:
+        name: The data set's.
+        arrays: `ARCHIVE_ARRAYS`: uint8 [n, height, width] of zeros and ones, and int [n, k]: the
+            colour, which is always white, and the factors of `FACTOR_NAMES`. Of other k, they have
+            numbers for names.
+
+    Raises:
+        InputError: If they are of other types or shapes, or nothing varies.
+    """
+    images, classes = (arrays[key] for key in ARCHIVE_ARRAYS)
+    if images.dtype != np.uint8 or images.ndim != 3 or images.size == 0:
+        raise InputError(
+            f"{name}: imgs are {images.dtype} {list(images.shape)}; expected uint8 [n, height, "
+            "width], as in dSprites' archive"
+        )
+    classes = checked.whole(name, "latents_classes", classes, (len(images), "k"))
+    names = [f"factor {j}" for j in range(classes.shape[1])]
+    kinds = ["ordered"] * len(names)
+    if len(names) == len(FACTOR_NAMES) + 1:
+        names, kinds = ["colour", *FACTOR_NAMES], ["categorical", *FACTOR_KINDS]
+    kept = np.flatnonzero((classes != classes[:1]).any(axis=0))
+    factors, _, found, sizes = checked.factors(
+        name,
+        classes[:, kept],
+        [names[j] for j in kept],
+        classes[:, kept].max(axis=0, initial=0) + 1,
+        len(images),
+    )
+    kinds = [kinds[j] for j in kept]
+    storage, bits = pack(images)
+    shape = (*images.shape[1:], 1)
+    symmetries = SYMMETRIES if kinds[:1] == ["categorical"] and "angle" in kinds else ()
+    if not symmetries:  # whose angles these are is not known
+        kinds = ["ordered" if kind == "angle" else kind for kind in kinds]
+    return Dataset(name, storage, bits, shape, factors, found, sizes, tuple(kinds), symmetries)
 
 
 def load_tfds() -> Dataset:

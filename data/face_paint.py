@@ -5,9 +5,9 @@ Colours are linear red, green and blue: albedos. Places are millimetres, as in `
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from data.compiling import numba
 from data.face_geometry import MOUTH_Y
 
 EYE_X, EYE_Y, EYE_HALF_WIDTH, EYE_HALF_HEIGHT = 32.0, 1.0, 16.5, 8.5

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from data.compiling import numba
 
 
 @numba.njit(cache=True, error_model="numpy")

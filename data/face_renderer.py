@@ -8,9 +8,9 @@ evenly. Radiance is linear until it is averaged over a pixel; then it is encoded
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from data.compiling import numba
 from data.face_geometry import NECK_PIVOT
 from data.face_paint import paint_face
 from data.face_rasteriser import lit_share, rasterise

@@ -129,7 +129,10 @@ class Results:
             raise MissingError(
                 f"{self.root.resolve().name}/{file}'s row of {' and '.join(where.values())}"
             )
-        return {str(key): value for key, value in frame.iloc[0].items()}
+        row = {str(key): value for key, value in frame.iloc[0].items()}
+        if any(pd.isna(row[column]) for column in columns):  # no number, and so no finding
+            raise MissingError(f"a number in {file}'s row of {' and '.join(where.values())}")
+        return row
 
     def runs(self, profile: str, arm: str) -> list[Run]:
         """The trained seeds of an arm, in order.

@@ -1,20 +1,25 @@
-"""The kit from Python, for notebooks."""
+"""The kit from Python, for notebooks; it needs no TensorFlow."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data import checked
 from reproduce.basis import assessment, representation
+
+_WHERE = "the arguments"  # what messages name in a file's place
 
 
 def assess_basis(
-    latents: np.ndarray,
-    factors: np.ndarray,
+    latents: Any,
+    factors: Any,
     factor_names: Sequence[str] | None = None,
-    log_variance: np.ndarray | None = None,
+    log_variance: Any = None,
     families: Sequence[str] = ("haar_active", "haar"),
     metrics: Sequence[str] = ("mig",),
     num_bases: int = 9999,
@@ -24,10 +29,14 @@ def assess_basis(
 ) -> pd.DataFrame:
     """Tests whether the axes of latents are special among random bases.
 
+    Arrays may be NumPy's, pandas' frames, or anything on the CPU that has `__array__` or speaks
+    DLPack, such as tensors of PyTorch, JAX and TensorFlow. A notebook shows the progress of tests
+    that take more than two seconds.
+
     Args:
         latents: float [n, d].
-        factors: int [n, k], class indices.
-        factor_names: The k names; numbered by default.
+        factors: int [n, k], class indices, or [n] for a single factor.
+        factor_names: The k names; by default a frame's columns, or else numbers.
         log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
         families: Keys of `bases.FAMILIES`.
         metrics: Some of `registry.OF_LATENTS`.
@@ -42,19 +51,31 @@ def assess_basis(
     Raises:
         InputError: If the arrays do not fit together, or a name is unknown.
     """
-    factors = np.asarray(factors)
-    if factors.ndim == 1:
-        factors = factors[:, None]
-    num_factors = factors.shape[1]
-    names = factor_names or [f"factor {j}" for j in range(num_factors)]
+    given = checked.plain(_WHERE, "factors", factors)
+    classes = checked.whole(_WHERE, "factors", given, ("n", "k")[: max(given.ndim, 1)])
+    classes = classes.reshape(len(classes), -1)
+    for column in classes.T:
+        if column.min() < 0:  # no indices, then, but -1 and 1, or whatever tells classes apart
+            column[:] = np.unique(column, return_inverse=True)[1]
+    if factor_names is None:
+        factor_names = [f"factor {j}" for j in range(classes.shape[1])]
     arrays = {
-        "latents": np.asarray(latents),
-        "factors": factors,
-        "factor_names": np.array(names),
-        "factor_sizes": factors.max(axis=0) + 1,
+        "latents": latents,
+        "factors": classes,
+        "factor_names": factor_names,
+        "factor_sizes": classes.max(axis=0) + 1,
     }
     if log_variance is not None:
-        arrays["log_variance"] = np.asarray(log_variance)
-    tested = representation.from_arrays(arrays)
+        arrays["log_variance"] = log_variance
+    tested = representation.from_arrays(arrays, _WHERE)
     plan = assessment.Plan(families, metrics, num_bases, num_fits, seed, workers)
-    return assessment.assess(tested, plan).table
+    with _progress(plan.total()) as bar:
+        return assessment.assess(tested, plan, bar.update).table
+
+
+def _progress(total: int) -> Any:
+    """A bar that a notebook shows as a widget if it has any, else as text; none for short tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's, of a notebook without widgets
+        import tqdm.auto
+    return tqdm.auto.tqdm(desc="basis test", total=total, unit=" bases", delay=2)

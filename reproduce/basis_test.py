@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_output
 from reproduce import program
 from reproduce.basis import bases
 from reproduce.metrics import registry
@@ -55,6 +55,8 @@ def main() -> None:
     families, metrics = _FAMILIES.value, _METRICS.value
     bases.check_families(families)
     registry.check_metrics(metrics)
+    for file in filter(None, (_OUTPUT.value, _REPORT.value)):
+        check_output(file)
     if len(_TURNED_FACTORS.value) not in (0, 2):
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:
@@ -66,16 +68,20 @@ def main() -> None:
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
+    from reproduce.reporting import judging
     from reproduce.training import progress
 
     if _REPORT.value:
-        from reproduce.reporting import judging, page
+        from reproduce.reporting import page
     tested = representation.load(_REPRESENTATION.value)
+    fingerprint = tested.fingerprint
     if _TURNED_FACTORS.value:
         tested = representation.turned(tested, *_TURNED_FACTORS.value)
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
+    if tested.left_out() and len(tested.active()) >= 2:
+        logging.warning(tested.left_out())
     plan = assessment.Plan(
         families,
         metrics,
@@ -88,7 +94,7 @@ def main() -> None:
     with progress.bar(desc="basis test", total=plan.total(), unit=" bases") as bar:
         found = assessment.assess(tested, plan, bar.update)
     for metric, drift in assessment.control_drifts(found.table, found.nulls).items():
-        if drift > assessment.CONTROL_TOLERANCE:
+        if not drift <= assessment.CONTROL_TOLERANCE:
             logging.warning(
                 "signed permutations change %s by up to %.3f; the latents sit on bin edges "
                 "(are they whole numbers?), so read the p-values with care",
@@ -96,7 +102,12 @@ def main() -> None:
                 drift,
             )
     output = Path(_OUTPUT.value)
-    extras = {"seed": np.array(_SEED.value), "active": tested.active()}
+    extras = {
+        "seed": np.array(_SEED.value),
+        "active": tested.active(),
+        judging.FINGERPRINT: np.array(fingerprint),
+        judging.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
+    }
     save_npz(output.parent / "null.npz", found.nulls | extras)
     if found.cherry_picking is not None:
         text = found.cherry_picking.to_csv(index=False)

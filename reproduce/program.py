@@ -1,24 +1,28 @@
 """What every program does alike: flags, one-line errors, exit statuses, a quick start.
 
-Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, 130 interrupted.
+Exit statuses: 0 done, 1 a run failed, 2 a mistake in a flag or a file, or a system that cannot
+read or write one, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import flags
 
 from data.files import InputError
+from models import keras_settings
 
 
 class RunError(RuntimeError):
@@ -36,29 +40,44 @@ def run(main: Callable[[], None]) -> NoReturn:
     if any(argument in ("--help", "-help", "-h", "--helpfull") for argument in sys.argv[1:]):
         print(f"{module.__doc__ or ''}\n{_describe_flags()}")
         sys.exit(0)
+    _prepare_surroundings()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.WARNING)
     try:
         rest = flags.FLAGS(sys.argv)[1:]
         if rest:
             raise InputError(f"unexpected argument {rest[0]!r}; flags are given as --name=value")
         main()
+        sys.stdout.flush()
     except (InputError, flags.Error) as error:
         _end(name, " ".join(str(error).split()), 2)
     except RunError as error:
         _end(name, str(error), 1)
+    except BrokenPipeError:  # whoever reads has seen enough; what was to be written is written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        _end(name, f"{error.filename or 'output'}: {error.strerror}; nothing was overwritten", 1)
+        what = error.strerror or str(error) or type(error).__name__
+        _end(name, f"{error.filename or 'output'}: {what}; nothing was overwritten", 2)
     except Exception as error:
         # TensorFlow, which writes TensorBoard's events, has its own class for a full disk.
         full = os.strerror(errno.ENOSPC)
         if full not in str(error):
             raise
-        _end(name, f"output: {full}; nothing was overwritten", 1)
+        _end(name, f"output: {full}; nothing was overwritten", 2)
     except KeyboardInterrupt as error:
         _end(name, str(error) or "interrupted; the same command starts or goes on again", 130)
     sys.exit(0)
+
+
+def _prepare_surroundings() -> None:
+    """Takes from consoles, desktops and installations what could stop a program at its end.
+
+    A character that a console does not know is written as its number. Figures go into files, so
+    that whatever shows them elsewhere, as a notebook's MPLBACKEND says, is not asked.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "Agg"
 
 
 def _end(name: str, message: str, status: int) -> NoReturn:
@@ -80,6 +99,35 @@ def require_choice(value: str, choices: Any, what: str) -> str:
     if value not in choices:
         raise InputError(f"unknown {what} {value!r}; expected one of {', '.join(choices)}")
     return value
+
+
+def paths(pieces: Sequence[str]) -> list[str]:
+    """The paths of a flag that takes several, with commas between.
+
+    A path that holds commas itself is put together again, if there is such a file; in quotes it is
+    always one.
+
+    Args:
+        pieces: The flag's value, split at commas.
+    """
+    found, rest = [], list(pieces)
+    while rest:
+        tries = [
+            (count, comma.join(rest[:count]))
+            for count in range(1, len(rest) + 1)
+            for comma in (",", ", ")
+        ]
+        count, path = next(((n, path) for n, path in tries if Path(path).exists()), tries[0])
+        found.append(path)
+        rest = rest[count:]
+    return found
+
+
+def listed(values: Sequence[object]) -> str:
+    """Values as one flag takes them, in quotes where they hold commas or quotes."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(map(str, values))
+    return line.getvalue()
 
 
 def num_cores() -> int:
@@ -118,15 +166,25 @@ def import_tensorflow() -> Any:
 
     Returns:
         The module.
+
+    Raises:
+        InputError: If it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # By default TensorFlow takes oneDNN's kernels on the newest processors alone, although they are
     # up to twice as fast on any with AVX2.
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+    keras_settings.shield()
     # Keras would import these for wrappers and pictures that nothing here uses: a quarter of the
     # time that it takes to start.
-    with _silent_stderr(), _without("sklearn", "matplotlib"):
-        return importlib.import_module("tensorflow")
+    try:
+        with _silent_stderr(), _without("sklearn", "matplotlib"):
+            return importlib.import_module("tensorflow")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"training and decoders need TensorFlow ({error}); pip install the kit with its extra "
+            'train, as in pip install ".[train]"'
+        ) from error
 
 
 def start_tensorflow(num_threads: int = 1) -> Any:
@@ -137,9 +195,13 @@ def start_tensorflow(num_threads: int = 1) -> Any:
 
     Args:
         num_threads: CPU threads within an operation.
+
+    Raises:
+        InputError: If it is not installed.
     """
     tf = import_tensorflow()
-    with _silent_stderr():
+    with _silent_stderr(), _without("sklearn", "matplotlib"):
+        keras_settings.configure()
         gpus = tf.config.list_physical_devices("GPU")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)

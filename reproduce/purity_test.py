@@ -165,25 +165,31 @@ def main() -> None:
 
     from data.files import save_npz, write_text
     from reproduce.basis import representation
+    from reproduce.reporting import judging
     from reproduce.training import progress, trained_model
     from reproduce.traversal import (
         energy_matching,
         predicted_factors,
         predictors,
+        purity,
         purity_assessment,
     )
     from reproduce.traversal.purity import TraversalSetup
 
     dataset = trained_model.load_dataset(predictor_run)
+    if len(dataset.factor_names) < 2:
+        raise InputError(purity.ONE_FACTOR)
     predictor, predict, layout = predictors.load(predictor_run, dataset)
     rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
+    encoded = None  # what the blocks are of, where they are an encoder's
     if run is not None:
         model = trained_model.load_model(run)
         decode = trained_model.decoder(model)
         inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
         factors = dataset.factors[rows]
         if run.representation_file.exists() and MODELS[config.recipe.model].has_posterior:
-            blocks = _blocks_of_latents(representation.load(run.representation_file))
+            encoded = representation.load(run.representation_file)
+            blocks = _blocks_of_latents(encoded)
         else:
             blocks = _blocks_of_model(model)
     else:
@@ -222,7 +228,11 @@ def main() -> None:
     output = Path(_OUTPUT_DIR.value or _RUN_DIR.value)
     for name, table in tables.items():
         write_text(output / f"{name}.csv", table.to_csv(index=False))
-    save_npz(output / "purity_null.npz", found.nulls)
+    source = predictor_run if run is None else run
+    extras = {judging.RUN_FINGERPRINT: np.array(source.fingerprint())}
+    if encoded is not None:
+        extras[judging.FINGERPRINT] = np.array(encoded.fingerprint)
+    save_npz(output / "purity_null.npz", found.nulls | extras)
     write_text(output / "traversal_purity.csv", found.table.to_csv(index=False))
     for table in (*tables.values(), found.table.dropna(axis=1, how="all")):
         print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -48,11 +48,15 @@ def main() -> None:
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = judging.read_results(find_runs(_RUNS.value))
+        results = judging.read_results(find_runs(program.paths(_RUNS.value)))
         table, contrasts = judging.read_verdicts(Path(_VERDICT.value))
+        judging.check_verdicts(Path(_VERDICT.value), table, results)
     else:
-        files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = judging.read_representations(list(files), list(tests), _ARMS.value)
+        files, tests = (
+            [Path(path) for path in program.paths(flag.value)]
+            for flag in (_REPRESENTATION, _BASIS_TEST)
+        )
+        results = judging.read_representations(files, tests, _ARMS.value)
         table, contrasts = judging.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     html = page.render(results, table, contrasts, _PROFILE.value, summary, _UNFINISHED.value or "")

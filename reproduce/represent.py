@@ -43,7 +43,7 @@ def main() -> None:
         indices = trained_model.draw_images(dataset, _NUM_POINTS.value, seed)
         result = trained_model.encode(model, dataset, indices)
         output = Path(_OUTPUT.value) if _OUTPUT.value else run.representation_file
-        representation.save(output, result)
+        representation.save(output, result, run.fingerprint())
     active, d = len(result.active()), result.latents.shape[1]
     print(f"{output}: {len(indices)} images, {active} of {d} latents active")
 

@@ -8,12 +8,13 @@ Examples:
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from data import random_streams
-from data.files import InputError
+from data.files import InputError, check_output
 from models.registry import MODELS
 from reproduce import program
 from reproduce.metrics import registry
@@ -21,6 +22,7 @@ from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from reproduce.basis.representation import Representation
+    from reproduce.metrics.labelled_latents import LabelledLatents
 
 _REPRESENTATION = flags.DEFINE_list(
     "representation", [], "One representation.npz, or several with commas between."
@@ -50,8 +52,9 @@ def main() -> None:
     """Checks the flags, scores, writes, prints."""
     metrics = _METRICS.value
     registry.check_metrics(metrics, list(registry.METRICS))
+    check_output(_OUTPUT.value)
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
-    files = _REPRESENTATION.value or ([str(run.representation_file)] if run else [])
+    files = program.paths(_REPRESENTATION.value) or ([str(run.representation_file)] if run else [])
     if not files:
         raise InputError("--representation is missing; give a representation.npz")
     of_decoders = [name for name in metrics if registry.METRICS[name].source == "decoder"]
@@ -63,7 +66,6 @@ def main() -> None:
     from data.files import write_text
     from reproduce.basis import representation
     from reproduce.basis.agreement import agreement
-    from reproduce.metrics import basis_scorer
     from reproduce.training import progress
 
     workers = _WORKERS.value or program.num_cores()
@@ -77,9 +79,7 @@ def main() -> None:
             assert run is not None
             found = [{metric: _of_decoder(metric, run, scored[0])}]
         else:
-            found = [
-                basis_scorer.score(one.points(), [metric], _SEED.value, workers) for one in scored
-            ]
+            found = [_score(one.points(), metric, workers) for one in scored]
         for file, scores in zip(files, found, strict=True):
             rows += [(file, column, value) for column, value in scores.items()]
     frame = pd.DataFrame(rows, columns=["representation", "metric", "value"])
@@ -87,6 +87,27 @@ def main() -> None:
         frame = frame.drop(columns="representation")
     write_text(_OUTPUT.value, frame.to_csv(index=False))
     print(frame.to_string(index=False))
+
+
+def _score(points: LabelledLatents, metric: str, workers: int) -> dict[str, float]:
+    """A metric; one whose fits take minutes says so beforehand and shows its progress."""
+    from reproduce.metrics import basis_scorer
+    from reproduce.training import progress
+
+    seconds, num_parts = registry.METRICS[metric].seconds, points.factors.shape[1]
+    if seconds is None:
+        return basis_scorer.score(points, [metric], _SEED.value, workers)
+    factors = points.split(_SEED.value)[1]
+    minutes = seconds(points.latents.shape[1], factors, min(workers, num_parts)) / 60
+    if minutes > 1:
+        logging.warning(
+            "%s takes about %.0f minutes for %s rows; fewer rows take less",
+            metric,
+            minutes,
+            f"{len(factors):,}",
+        )
+    with progress.bar(desc=metric, total=num_parts, unit=" factors", leave=False) as bar:
+        return basis_scorer.score(points, [metric], _SEED.value, workers, bar.update)
 
 
 def _of_decoder(metric: str, run: RunDirectory, encoded: Representation) -> float:

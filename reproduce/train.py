@@ -91,6 +91,7 @@ def main() -> None:
         )
         run.claim(config)
         if recipe.num_steps in run.checkpoints():
+            run.check_end()
             print(f"{run.path} is finished: {recipe.num_steps} steps")
             return
         program.start_tensorflow(_NUM_THREADS.value)

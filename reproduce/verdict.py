@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_output
 from reproduce import program
 
 _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of them.")
@@ -36,15 +36,19 @@ def main() -> None:
         raise InputError(
             "give either --runs, tested run directories, or --representation, files of your own"
         )
+    check_output(_OUTPUT.value)
     from data.files import write_text
     from reproduce.reporting import judging
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = judging.read_results(find_runs(_RUNS.value))
+        results = judging.read_results(find_runs(program.paths(_RUNS.value)))
     else:
-        files, tests = map(Path, _REPRESENTATION.value), map(Path, _BASIS_TEST.value)
-        results = judging.read_representations(list(files), list(tests), _ARMS.value)
+        files, tests = (
+            [Path(path) for path in program.paths(flag.value)]
+            for flag in (_REPRESENTATION, _BASIS_TEST)
+        )
+        results = judging.read_representations(files, tests, _ARMS.value)
     table, contrasts = judging.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))

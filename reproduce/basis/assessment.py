@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data import random_streams
+from data.files import InputError
 from reproduce.basis import bases, cherry_picking, significance, supervised_rotation
 from reproduce.basis.bases import FAMILIES, Family
 from reproduce.basis.representation import Representation
@@ -36,6 +37,7 @@ COLUMNS = (
 ALPHA = 0.05  # of the smallest detectable value
 CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
 _BATCH = 256
+_BATCH_NUMBERS = 2**22  # of a batch of Haar draws
 
 Progress = Callable[[int], object]
 
@@ -72,6 +74,10 @@ class Plan:
     def __post_init__(self) -> None:
         bases.check_families(self.families)
         registry.check_metrics(self.metrics)
+        for name, least in (("num_bases", 1), ("num_fits", 1), ("seed", 0), ("workers", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(f"{name} is {value!r}; expected a whole number from {least} on")
 
     def total(self) -> int:
         """How many bases are evaluated, for a progress bar: fits count by themselves."""
@@ -136,7 +142,7 @@ def assess(
         learned = family.learned(representation) if family.learned else None
         test = _FamilyTest(name, points, learned, plan, progress)
         if family.fit is not None:
-            rows += test.reference(family.fit(points.latents, plan.seed))
+            rows += test.reference(family.fit(points.latents, plan.seed, points.eps))
         elif family.role == "interpolation":
             rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
@@ -162,8 +168,10 @@ def _draw(
     """The family's draws in batches, so that memory stays bounded."""
     assert family.draw is not None
     count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.latents.shape[1]
-    for start in range(0, count, _BATCH):
-        yield family.draw(min(_BATCH, count - start), d, rng)
+    # Haar draws are the same in batches of any size.
+    batch = min(_BATCH, max(1, _BATCH_NUMBERS // d**2)) if family.draw is bases.haar else _BATCH
+    for start in range(0, count, batch):
+        yield family.draw(min(batch, count - start), d, rng)
 
 
 class _FamilyTest:
@@ -278,15 +286,29 @@ def _supervised_rotation(
 
     `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
     between their mean and the rotation's, on the same half (see paper/protocol.md). Metrics that
-    need a fit have no such row: a search takes thousands of bases.
+    need a fit have no such row: a search takes thousands of bases. A factor of which a half has one
+    class alone tells nothing there, and is left out.
+
+    Raises:
+        InputError: If no factor has two classes in both halves.
     """
     order = rng.permutation(len(points.latents))
     half = len(order) // 2
-    found_on, scored_on = points.rows(order[:half]), points.rows(order[half:])
+    halves = [points.rows(order[:half]), points.rows(order[half:])]
+    varies = np.all([_varies(part.factors) for part in halves], axis=0)
+    if not varies.any():
+        raise InputError(
+            f"{name}: no factor has two classes in both halves of the {len(order)} points; give "
+            "more points, or test other families"
+        )
+    found_on, scored_on = (
+        dataclasses.replace(part, factors=part.factors[:, varies]) for part in halves
+    )
     identity = np.eye(points.latents.shape[1])
     family = FAMILIES[name]
     draws = np.concatenate(list(_draw(family, plan, points, rng)))
-    starts = np.stack([identity, *(_orthogonal(fit(points.latents, plan.seed)) for fit in _STARTS)])
+    found = [fit(points.latents, plan.seed, points.eps) for fit in _STARTS]
+    starts = np.stack([identity, *map(_orthogonal, found)])
     rows: list[dict[str, object]] = []
     for metric in plan.metrics:
         if METRICS[metric].source == "fit":
@@ -303,6 +325,11 @@ def _supervised_rotation(
     return rows
 
 
+def _varies(factors: np.ndarray) -> np.ndarray:
+    """Which factors int [n, k] have more than one class: bool [k]."""
+    return (factors != factors[:1]).any(axis=0)
+
+
 _STARTS = (bases.pca, bases.fast_ica)
 
 
@@ -317,9 +344,13 @@ def _objective(scorer: BasisScorer, metric: str) -> supervised_rotation.Objectiv
 
 
 def _orthogonal(basis: np.ndarray) -> np.ndarray:
-    """The rotation closest to a basis whose axes are first scaled to unit length."""
+    """The rotation closest to a basis [m, r] whose axes are first scaled to unit length.
+
+    Its first r columns are the basis' own; further ones fill the space up.
+    """
     u, _, v = np.linalg.svd(basis / np.linalg.norm(basis, axis=0))
-    return u @ v
+    r = len(v)
+    return np.hstack([u[:, :r] @ v, u[:, r:]])
 
 
 def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> None:
@@ -333,7 +364,7 @@ def _add_max_t(rows: list[dict[str, object]], nulls: dict[str, np.ndarray]) -> N
         for row in group:
             values = sign_of(str(row["metric"])) * nulls[f"{row['family']}/{row['metric']}"]
             sd = values.std(ddof=1) if len(values) > 1 else 0.0
-            if sd <= significance.TIE:
+            if not sd > significance.TIE or np.isnan(float(str(row["z"]))):
                 continue  # nothing to studentise: this metric cannot tell bases apart
             null.append((values - values.mean()) / sd)
             observed.append((row, float(str(row["z"]))))

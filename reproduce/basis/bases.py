@@ -15,6 +15,7 @@ import numpy as np
 from reproduce.basis.representation import Representation
 from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.registry import check_names
+from reproduce.metrics.rounding import rank
 
 GEODESIC_TIMES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 MAX_CONDITION = 10.0  # of general linear maps
@@ -101,22 +102,30 @@ def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) ->
     return path
 
 
-def pca(latents: np.ndarray, seed: int) -> np.ndarray:
-    """Principal axes of latents [n, d]: float64 [d, d]; deterministic."""
+def pca(latents: np.ndarray, seed: int, eps: float | None = None) -> np.ndarray:
+    """Principal axes of latents [n, d]: float64 [d, r]; deterministic.
+
+    As many as the latents' rank r: further ones would be directions of rounding noise. `eps` is
+    that of `rounding.rank`.
+    """
     from sklearn.decomposition import PCA
 
     del seed
-    return PCA(svd_solver="full").fit(latents).components_.T
+    return PCA(svd_solver="full").fit(latents).components_[: rank(latents, eps)].T
 
 
-def fast_ica(latents: np.ndarray, seed: int) -> np.ndarray:
-    """Unmixing matrix of latents [n, d], columns as axes: float64 [d, d] (FastICA, logcosh).
+def fast_ica(latents: np.ndarray, seed: int, eps: float | None = None) -> np.ndarray:
+    """Unmixing matrix of latents [n, d], columns as axes: float64 [d, r] (FastICA, logcosh).
 
-    Where it does not converge, what the last iteration gave serves.
+    As many axes as the latents' rank r, as in `pca`. Where it does not converge, what the last
+    iteration gave serves.
     """
     from sklearn.decomposition import FastICA
     from sklearn.exceptions import ConvergenceWarning
 
+    if rank(latents, eps) < latents.shape[1]:  # scikit-learn would divide by the others' zero
+        axes = pca(latents, seed, eps)
+        return axes @ fast_ica(latents @ axes, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = FastICA(whiten="unit-variance", max_iter=1000, random_state=seed)
@@ -129,22 +138,25 @@ def standardise(points: LabelledLatents) -> LabelledLatents:
     return points.mapped(lambda latents: (latents - mean) / sd)
 
 
-def _covariance_power(latents: np.ndarray, power: float) -> np.ndarray:
+def _covariance_power(points: LabelledLatents, power: float) -> np.ndarray:
     """A symmetric power of the covariance of latents [n, d]: float64 [d, d].
 
-    Directions without variance are left at the smallest positive scale.
+    Directions that vary by no more than rounding are left out, as in a pseudo-inverse.
     """
-    variances, axes = np.linalg.eigh(np.cov(latents, rowvar=False))
+    variances, axes = np.linalg.eigh(np.cov(points.latents, rowvar=False))
     variances = np.maximum(variances, variances.max() * 1e-12)
-    return (axes * variances**power) @ axes.T
+    powers = variances**power
+    powers[: len(powers) - rank(points.latents, points.eps)] = 0  # eigh puts the smallest first
+    return (axes * powers) @ axes.T
 
 
 def whiten(points: LabelledLatents) -> LabelledLatents:
     """Latents with mean 0 and covariance 1 over the training split, by the symmetric root (ZCA).
 
-    Of all whitened latents these are the closest to the latents themselves.
+    Of all whitened latents these are the closest to the latents themselves. Where these depend on
+    one another, the covariance is the projection on the directions that they span.
     """
-    mean, root = points.latents.mean(axis=0), _covariance_power(points.latents, -0.5)
+    mean, root = points.latents.mean(axis=0), _covariance_power(points, -0.5)
     return points.mapped(lambda latents: (latents - mean) @ root)
 
 
@@ -160,7 +172,7 @@ class Family:
         summary: In a few words.
         draw: (number, dimension, generator) to bases [number, m, m], where bases are drawn.
         learned: The learned basis as a basis of `points`; by default the identity.
-        fit: For references: (latents, seed) to a basis [m, m].
+        fit: For references: (latents, seed, eps) to a basis [m, r], as `pca`.
         max_bases: No more draws than so many are of use.
     """
 
@@ -169,7 +181,7 @@ class Family:
     summary: str
     draw: Draw | None = None
     learned: Callable[[Representation], np.ndarray] | None = None
-    fit: Callable[[np.ndarray, int], np.ndarray] | None = None
+    fit: Callable[[np.ndarray, int, float], np.ndarray] | None = None
     max_bases: int | None = None
 
     @property
@@ -197,11 +209,11 @@ def _whitened(representation: Representation) -> LabelledLatents:
 
 
 def _learned_readout(representation: Representation) -> np.ndarray:
-    return _covariance_power(representation.active_points().latents, 0.5)
+    return _covariance_power(representation.active_points(), 0.5)
 
 
 def _learned_traversal(representation: Representation) -> np.ndarray:
-    return _covariance_power(representation.active_points().latents, -0.5)
+    return _covariance_power(representation.active_points(), -0.5)
 
 
 FAMILIES = {

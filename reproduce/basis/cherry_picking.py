@@ -26,7 +26,8 @@ def curve(learned: np.ndarray, random: np.ndarray, rng: np.random.Generator) -> 
         A row for each k = 1..d: `learned`, the mean of the best k learned axes; `null_mean`,
         `null_sd` and `p_value` of the same in random bases; `m_star`, how many random directions
         must be searched until the best k of them reach the learned best k: the median over random
-        orders, infinite where more than half of them run out of directions first.
+        orders, infinite where more than half of them run out of directions first. NaN where a
+        score is not a number.
     """
     best_learned = _best_means(learned[None])[0]
     best_random = _best_means(random)
@@ -47,9 +48,10 @@ def curve(learned: np.ndarray, random: np.ndarray, rng: np.random.Generator) -> 
 
 
 def _best_means(scores: np.ndarray) -> np.ndarray:
-    """Mean of the best k scores of each row, for every k: float64 [rows, d]."""
+    """Mean of the best k scores of each row, for every k: float64 [rows, d]; NaN beside a NaN."""
     ordered = -np.sort(-scores, axis=1)
-    return np.cumsum(ordered, axis=1) / np.arange(1, scores.shape[1] + 1)
+    means = np.cumsum(ordered, axis=1) / np.arange(1, scores.shape[1] + 1)
+    return np.where(np.isnan(scores).any(axis=1, keepdims=True), np.nan, means)
 
 
 def _m_star(target: float, k: int, pool: np.ndarray, rng: np.random.Generator) -> float:
@@ -62,6 +64,8 @@ def _m_star(target: float, k: int, pool: np.ndarray, rng: np.random.Generator) -
 
 def _search(target: float, k: int, scores: np.ndarray) -> float:
     """The first m for which the best k of scores[:m] have at least the target as their mean."""
+    if np.isnan(target) or np.isnan(scores).any():
+        return float("nan")
     if _mean_of_best(scores, k) < target:
         return float("inf")
     low, high = k, len(scores)  # the mean of the best k grows with m: bisection

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 import pandas as pd
 import scipy.stats
 
+from data.compiling import numba
 from reproduce.basis import assessment, bases, significance
 from reproduce.basis.assessment import Progress
 from reproduce.basis.representation import Representation

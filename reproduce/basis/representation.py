@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data.arrays import check_factors
+from data import checked
 from data.files import InputError, load_npz, save_npz
 from reproduce.metrics.labelled_latents import LabelledLatents
+from reproduce.metrics.rounding import noise, precision
 
 ACTIVE_KL = 0.1  # nats
-ACTIVE_VARIANCE = 0.01
+ACTIVE_VARIANCE = 0.01  # of the largest
+_SHOWN = 20  # latents that a message names
+RUN_KEY = "run_fingerprint"  # of a representation.npz, for `run_of`
+MAX_LOG_VARIANCE = 300.0  # nats; a variance of e^300 and its inverse are still numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,9 +45,32 @@ class Representation:
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over all of it: what is computed from it says so by that."""
+        digest = hashlib.sha256(repr((self.factor_names, self.factor_sizes)).encode())
+        parts = (
+            self.latents,
+            self.factors,
+            self.log_variance,
+            self.latents_test,
+            self.factors_test,
+        )
+        for part in parts:
+            if part is not None:
+                digest.update(repr(part.shape).encode())
+                digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
+
     def points(self) -> LabelledLatents:
         """The latents as they are, with their factors."""
-        return LabelledLatents(self.latents, self.factors, self.latents_test, self.factors_test)
+        return LabelledLatents(
+            self.latents,
+            self.factors,
+            self.latents_test,
+            self.factors_test,
+            precision(self.latents),
+        )
 
     def active_points(self) -> LabelledLatents:
         """The active latents as they are, with their factors.
@@ -50,8 +81,9 @@ class Representation:
         active = self.active()
         if len(active) < 2:
             raise InputError(
-                f"{len(active)} of {self.latents.shape[1]} latents is active; rotations of the "
-                "active latents need two: the model has collapsed, or test other families"
+                f"{len(active)} of {self.latents.shape[1]} latents is active (others have "
+                f"{self._rule()}); rotations of the active latents need two: the model has "
+                "collapsed, or test other families"
             )
         return self.points().mapped(lambda latents: latents[:, active])
 
@@ -63,14 +95,36 @@ class Representation:
         return kl.mean(axis=0)
 
     def active(self) -> np.ndarray:
-        """Indices of the active latents: marginal KL above .1 nat, or else variance above .01.
+        """Indices of the active latents.
 
-        A latent whose mean never moves carries nothing and is never active.
+        Their marginal KL is above .1 nat; without a log variance, their variance is more than .01
+        of the largest (the protocol's rule). A latent whose mean never moves, or by rounding
+        alone, carries nothing and is never active.
         """
-        variance, kl = self.latents.var(axis=0), self.marginal_kl()
+        kl = self.marginal_kl()
+        moves = np.ptp(self.latents, axis=0) > noise(self.latents, precision(self.latents))
+        variance = self.latents.var(axis=0)
         if kl is not None:
-            return np.flatnonzero((kl > ACTIVE_KL) & (variance > 0))
-        return np.flatnonzero(variance > ACTIVE_VARIANCE)
+            return np.flatnonzero((kl > ACTIVE_KL) & moves)
+        return np.flatnonzero((variance > ACTIVE_VARIANCE * variance.max()) & moves)
+
+    def _rule(self) -> str:
+        """What latents that are not active have."""
+        if self.log_variance is None:
+            return f"a variance of at most {ACTIVE_VARIANCE:g} of the largest"
+        return f"a marginal KL of at most {ACTIVE_KL:g} nat, or a mean that never moves"
+
+    def left_out(self) -> str:
+        """In words: which latents are not active, and why; empty if all are."""
+        inactive = sorted(set(range(self.latents.shape[1])) - set(self.active().tolist()))
+        if not inactive:
+            return ""
+        shown = ", ".join(map(str, inactive[:_SHOWN]))
+        more = f" and {len(inactive) - _SHOWN} more" if len(inactive) > _SHOWN else ""
+        return (
+            f"{len(inactive)} of {self.latents.shape[1]} latents are not active and left out where "
+            f"active ones are rotated ({self._rule()}): {shown}{more}, counted from 0"
+        )
 
 
 def turned(representation: Representation, first: str, second: str) -> Representation:
@@ -113,69 +167,39 @@ def normal_scores(latents: np.ndarray) -> np.ndarray:
     return scipy.stats.norm.ppf((ranks - 0.5) / len(latents))
 
 
-def from_arrays(arrays: dict[str, np.ndarray], where: Path | str = "the input") -> Representation:
+def from_arrays(arrays: Mapping[str, Any], where: Path | str = "the input") -> Representation:
     """Checks arrays named as in a representation.npz and makes a representation of them.
 
     Raises:
-        InputError: If lengths or shapes differ, a number is not finite, or a factor is constant.
+        InputError: If an array is not what `data.checked` expects of it; the message names it.
     """
-    latents = np.asarray(arrays["latents"])
-    if latents.ndim != 2 or latents.size == 0 or not np.issubdtype(latents.dtype, np.number):
-        raise InputError(
-            f"{where}: latents are {latents.dtype} {list(latents.shape)}; expected float [n, d]"
-        )
-    if len(latents) < 2 or latents.shape[1] < 2:
-        raise InputError(
-            f"{where}: {len(latents)} points of {latents.shape[1]} latents; expected 2 or more"
-        )
-    log_variance = arrays.get("log_variance")
-    for name, values in (("latents", latents), ("log_variance", log_variance)):
-        if values is None:
-            continue
-        if values.shape != latents.shape:
+    latents = checked.reals(where, "latents", arrays["latents"], ("n", "d"))
+    n, d = latents.shape
+    if n < 2 or d < 2:
+        raise InputError(f"{where}: {n} points of {d} latents; expected 2 or more")
+    log_variance = latents_test = None
+    if "log_variance" in arrays:
+        log_variance = checked.reals(where, "log_variance", arrays["log_variance"], (n, d))
+        if np.abs(log_variance).max() > MAX_LOG_VARIANCE:
             raise InputError(
-                f"{where}: {name} are {list(values.shape)}; expected {list(latents.shape)}"
+                f"{where}: log_variance runs from {log_variance.min():g} to "
+                f"{log_variance.max():g}; expected natural logarithms of variances, within "
+                f"{MAX_LOG_VARIANCE:g} of 0"
             )
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            raise InputError(
-                f"{where}: {name} hold {len(bad)} numbers that are not finite, the first in row "
-                f"{bad[0, 0]}, column {bad[0, 1]}; leave such points out"
-            )
-    factors, names, sizes = check_factors(where, arrays, len(latents))
-    latents_test, factors_test = _test_split(arrays, latents.shape[1], sizes, where)
-    return Representation(
-        latents.astype(np.float64),
-        factors,
-        names,
-        sizes,
-        None if log_variance is None else log_variance.astype(np.float64),
-        latents_test,
-        factors_test,
-    )
-
-
-def _test_split(
-    arrays: dict[str, np.ndarray], d: int, sizes: tuple[int, ...], where: Path | str
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The test split of a representation.npz, if it has one."""
-    latents, factors = arrays.get("latents_test"), arrays.get("factors_test")
-    if latents is None and factors is None:
-        return None, None
-    if latents is None or factors is None:
+    if ("latents_test" in arrays) != ("factors_test" in arrays):
         raise InputError(f"{where}: latents_test and factors_test go together; one is missing")
-    if latents.ndim != 2 or latents.shape[1] != d or not np.all(np.isfinite(latents)):
-        raise InputError(
-            f"{where}: latents_test are {list(latents.shape)}; expected finite numbers [n, {d}]"
-        )
-    if factors.shape != (len(latents), len(sizes)):
-        raise InputError(
-            f"{where}: factors_test are {list(factors.shape)}; expected "
-            f"{[len(latents), len(sizes)]}"
-        )
-    if np.any(factors < 0) or np.any(factors >= sizes):
-        raise InputError(f"{where}: factors_test hold an index that is not below its factor_sizes")
-    return latents.astype(np.float64), factors.astype(np.int64)
+    if "latents_test" in arrays:
+        latents_test = checked.reals(where, "latents_test", arrays["latents_test"], ("n", d))
+    factors, factors_test, names, sizes = checked.factors(
+        where,
+        arrays["factors"],
+        arrays["factor_names"],
+        arrays["factor_sizes"],
+        n,
+        arrays.get("factors_test"),
+        0 if latents_test is None else len(latents_test),
+    )
+    return Representation(latents, factors, names, sizes, log_variance, latents_test, factors_test)
 
 
 def load(path: Path | str) -> Representation:
@@ -185,11 +209,18 @@ def load(path: Path | str) -> Representation:
         InputError: If the file is missing, damaged, or its arrays do not fit together.
     """
     required = ["latents", "factors", "factor_names", "factor_sizes"]
-    return from_arrays(load_npz(path, required), path)
+    optional = ["log_variance", "latents_test", "factors_test"]
+    return from_arrays(load_npz(path, required, optional), path)
 
 
-def save(path: Path | str, representation: Representation) -> None:
-    """Writes a representation.npz; latents are stored as float32."""
+def save(path: Path | str, representation: Representation, run: str | None = None) -> None:
+    """Writes a representation.npz; latents are stored as float32.
+
+    Args:
+        path: The file.
+        representation: What it holds.
+        run: The fingerprint of the run that encoded it, if one did.
+    """
     arrays = {
         "latents": representation.latents.astype(np.float32),
         "factors": representation.factors.astype(np.int32),
@@ -201,4 +232,12 @@ def save(path: Path | str, representation: Representation) -> None:
     if representation.latents_test is not None and representation.factors_test is not None:
         arrays["latents_test"] = representation.latents_test.astype(np.float32)
         arrays["factors_test"] = representation.factors_test.astype(np.int32)
+    if run is not None:
+        arrays[RUN_KEY] = np.array(run)
     save_npz(path, arrays)
+
+
+def run_of(path: Path | str) -> str | None:
+    """The fingerprint of the run that encoded a representation.npz; None if it holds none."""
+    found = load_npz(path, [], [RUN_KEY]).get(RUN_KEY)
+    return None if found is None else str(found)

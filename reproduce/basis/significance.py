@@ -1,4 +1,7 @@
-"""The statistics of paper/protocol.md: exact p-values, effects, contrasts between arms."""
+"""The statistics of paper/protocol.md: exact p-values, effects, contrasts between arms.
+
+What is not a number is no evidence: each function gives NaN for it, and NaN is below no level.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,12 @@ def p_value(observed: float, null: np.ndarray) -> float:
     Args:
         observed: The learned basis' value; higher is better.
         null: float [N], of random bases.
+
+    Returns:
+        The p-value; NaN where the observed value or one of the draws is not a number.
     """
+    if np.isnan(observed) or np.isnan(null).any():
+        return float("nan")
     return (1 + int(np.sum(null >= observed - TIE))) / (len(null) + 1)
 
 
@@ -25,9 +33,9 @@ def z_score(observed: float, null: np.ndarray) -> float:
     """The observed value's distance from the null's mean in its standard deviations (ddof 1).
 
     0 where nothing varies and the observed value is the same, infinite where it is not; not a
-    number for a single draw.
+    number for a single draw, or where the observed value or a draw is none.
     """
-    if len(null) < 2:
+    if len(null) < 2 or np.isnan(observed) or np.isnan(null).any():
         return float("nan")
     difference, sd = observed - null.mean(), null.std(ddof=1)
     if sd > TIE:
@@ -49,8 +57,11 @@ def joint_null(nulls: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndar
 def smallest_detectable(null: np.ndarray, alpha: float) -> float:
     """The smallest observed value that would have had p <= alpha, or infinity if none could.
 
-    `p_value` is at most alpha when at most floor(alpha (N + 1)) - 1 draws reach the observed.
+    `p_value` is at most alpha when at most floor(alpha (N + 1)) - 1 draws reach the observed. NaN
+    where a draw is not a number.
     """
+    if np.isnan(null).any():
+        return float("nan")
     allowed = int(np.floor(alpha * (len(null) + 1) + TIE)) - 1
     if allowed < 0:
         return float("inf")
@@ -65,9 +76,14 @@ def permutation_contrast(
     Exact while there are at most 99,999 ways to deal the seeds to the arms, else as many draws.
 
     Returns:
-        The p-value, and the smallest that these numbers of seeds allow.
+        The p-value, and the smallest that these numbers of seeds allow; NaN and that where an
+        effect is not finite, so that means cannot be compared.
     """
     resamples = 99_999
+    ways = scipy.special.comb(len(effects) + len(control), len(effects))
+    floor = 1 / ways if ways <= resamples else 1 / (resamples + 1)
+    if not np.all(np.isfinite([*effects, *control])):
+        return float("nan"), float(floor)
 
     def difference(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
         return np.mean(a, axis=axis) - np.mean(b, axis=axis)
@@ -80,8 +96,6 @@ def permutation_contrast(
         alternative="greater",
         rng=rng,
     )
-    ways = scipy.special.comb(len(effects) + len(control), len(effects))
-    floor = 1 / ways if ways <= resamples else 1 / (resamples + 1)
     return float(result.pvalue), float(floor)
 
 
@@ -89,10 +103,14 @@ def holm(p_values: Sequence[float], family_size: int) -> list[float]:
     """Holm's step-down adjustment within a family fixed in advance.
 
     Args:
-        p_values: Of the hypotheses that were tested.
-        family_size: How many were planned; those not tested count as p = 1.
+        p_values: Of the hypotheses that were tested; NaN where a test gave no number.
+        family_size: How many were planned; those not tested count as p = 1, as do those of NaN.
+
+    Returns:
+        The adjusted p-values, NaN for NaN.
     """
-    padded = [*p_values, *[1.0] * (family_size - len(p_values))]
-    if not padded:
+    padded = np.array([*p_values, *[1.0] * (family_size - len(p_values))])
+    if not len(padded):
         return []
-    return [float(p) for p in multipletests(padded, method="holm")[1][: len(p_values)]]
+    adjusted = multipletests(np.where(np.isnan(padded), 1.0, padded), method="holm")[1]
+    return np.where(np.isnan(padded), np.nan, adjusted)[: len(p_values)].tolist()

@@ -33,7 +33,7 @@ def main() -> None:
     """Checks the flags, loads the first run, serves."""
     if not _RUN.value:
         raise InputError("--run is missing; give a finished run or a folder of them")
-    runs = _find(_RUN.value)
+    runs = _find(program.paths(_RUN.value))
     predictor = RunDirectory(_PREDICTOR_DIR.value) if _PREDICTOR_DIR.value else None
     if predictor is not None:
         predictor.read_config()

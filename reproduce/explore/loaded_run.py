@@ -214,7 +214,7 @@ def _differentiator(
 ) -> Callable[[np.ndarray], Derivative] | None:
     """Differentiates a predictor's predicted factors along axes [k, D], if there is a predictor."""
     predictor = matching(run, predictors)
-    if predictor is None:
+    if predictor is None or len(dataset.factor_names) < 2:  # of one factor there is no purity
         return None
     _, predict, layout = load_predictor(predictor, dataset)
     setup = purity.TraversalSetup(decode, predict, layout, starts[:_LEAKAGE_IMAGES], 0.0)

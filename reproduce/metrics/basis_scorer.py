@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from reproduce.metrics.factor_vae_score import group_covariances
+from reproduce.metrics.factor_vae_score import draw, group_covariances
 from reproduce.metrics.information import InformationEngine, entropies
 from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.modularity import thread_pools
@@ -17,15 +17,18 @@ from reproduce.metrics.registry import (
     NUM_GROUPS,
     Covariance,
     FitSettings,
+    GroupRows,
     Groups,
     Information,
 )
+
+_MAX_COVARIANCES = 2**29  # bytes of the groups' covariances; larger ones are not kept
 
 Scores = dict[str, np.ndarray]
 Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
 
 
-def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray], Engine]:
+def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray, float], Engine]:
     if device == "cpu":
         return InformationEngine
     from reproduce.metrics.information_tensorflow import TensorFlowInformationEngine
@@ -61,7 +64,8 @@ class BasisScorer:
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
-            self._engine = _information_engine(device)(points.latents, points.factors)
+            engine = _information_engine(device)
+            self._engine = engine(points.latents, points.factors, points.eps)
             self.factor_entropies = entropies(points.factors)
         if "covariance" in sources:
             d = points.latents.shape[1]
@@ -71,7 +75,12 @@ class BasisScorer:
         if "groups" in sources:
             rng = np.random.default_rng(seed)
             groups = self._settings.groups()
-            self._groups = group_covariances(points.latents, points.factors, rng, **groups)
+            d = points.latents.shape[1]
+            self._drawn, self._groups = None, None
+            if 8 * sum(groups.values()) * d**2 > _MAX_COVARIANCES:
+                self._drawn = draw(points.factors, rng, **groups)
+            else:
+                self._groups = group_covariances(points.latents, points.factors, rng, **groups)
 
     def information(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in each basis, as `InformationEngine` gives it."""
@@ -98,30 +107,42 @@ class BasisScorer:
             )
             scores |= self._computed("covariance", covariance)
         if "groups" in sources:
-            groups = Groups(*self._groups, self._settings.num_groups, bases)
-            scores |= self._computed("groups", groups)
+            scores |= self._computed("groups", self._groups_in(bases))
         return scores
+
+    def _groups_in(self, bases: np.ndarray) -> Groups | GroupRows:
+        num_train = self._settings.num_groups
+        if self._drawn is not None:
+            return GroupRows(self._points.latents, self._drawn, num_train, bases)
+        assert self._groups is not None
+        return Groups(*self._groups, num_train, bases)
 
     def of_information(self, information: np.ndarray) -> Scores:
         """The metrics that are functions of mutual information alone, [b, m, k], by column."""
         return self._computed("information", Information(information, self.factor_entropies))
 
-    def _computed(self, source: str, known: Information | Covariance | Groups) -> Scores:
+    def _computed(
+        self, source: str, known: Information | Covariance | Groups | GroupRows
+    ) -> Scores:
         chosen = [name for name in self._closed if METRICS[name].source == source]
         return {name: METRICS[name].compute(known) for name in chosen}
 
-    def fits(self, bases: np.ndarray, workers: int = 1) -> Iterator[dict[str, float]]:
+    def fits(
+        self, bases: np.ndarray, workers: int = 1, progress: Callable[[], object] | None = None
+    ) -> Iterator[dict[str, float]]:
         """The metrics that need a fit, by column, basis after basis.
 
         Args:
             bases: float [b, d, m].
             workers: Processes over which the bases are spread, or threads for a single one; the
                 values do not depend on it.
+            progress: Called after each factor of a single basis' fits that take long.
         """
         if not self._fitted:
             return
         threads = workers if len(bases) == 1 else 1
-        settings = dataclasses.replace(self._settings, threads=threads)
+        told = progress if len(bases) == 1 else None
+        settings = dataclasses.replace(self._settings, threads=threads, progress=told)
         jobs = [(self._points, self._fitted, settings, basis) for basis in bases]
         if workers == 1 or len(jobs) == 1:
             yield from map(_fit, jobs)
@@ -142,12 +163,16 @@ def _fit(job: tuple[LabelledLatents, list[str], FitSettings, np.ndarray]) -> dic
 
 
 def score(
-    points: LabelledLatents, metrics: Sequence[str], seed: int, workers: int = 1
+    points: LabelledLatents,
+    metrics: Sequence[str],
+    seed: int,
+    workers: int = 1,
+    progress: Callable[[], object] | None = None,
 ) -> dict[str, float]:
     """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
     scorer = BasisScorer(points, metrics, seed)
     identity = np.eye(points.latents.shape[1])[None]
     scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
-    for fitted in scorer.fits(identity, workers):
+    for fitted in scorer.fits(identity, workers, progress):
         scores |= fitted
     return {column: scores[column] for name in metrics for column in METRICS[name].columns}

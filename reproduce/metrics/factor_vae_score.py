@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import numba
+import dataclasses
+
 import numpy as np
+
+from data.compiling import numba
 
 _CONSTANT_VARIANCE = 1e-12  # up to here a latent is constant, whatever the pruning threshold
 _CHUNK_NUMBERS = 2**21  # so many float64 (16 MiB) are worked on at once
@@ -104,6 +107,74 @@ def group_covariances(
         points -= points.mean(axis=1, keepdims=True)
         covariances[start : start + step] = points.swapaxes(1, 2) @ points / (batch_size - 1)
     return global_covariance, covariances, group_factors
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DrawnRows:
+    """The rows that the score is computed from, whatever the basis.
+
+    Attributes:
+        rows: int64 [num_variance], from which the global variances are estimated.
+        groups: int64 [num_train + num_eval, batch_size].
+        factors: int64 [num_train + num_eval], the factor that each group shares.
+    """
+
+    rows: np.ndarray
+    groups: np.ndarray
+    factors: np.ndarray
+
+
+def draw(
+    factors: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    num_train: int = 10_000,
+    num_eval: int = 5_000,
+    num_variance: int = 10_000,
+    batch_size: int = 64,
+) -> DrawnRows:
+    """Draws the rows that `group_covariances` draws by the same generator, of factors int [n, k].
+
+    Their covariances take 8 (num_train + num_eval) d^2 bytes; the rows themselves take a number
+    for each, whatever d.
+    """
+    rows = rng.integers(len(factors), size=num_variance)
+    return DrawnRows(rows, *draw_groups(factors, num_train + num_eval, batch_size, rng))
+
+
+def factor_vae_scores(
+    latents: np.ndarray,
+    drawn: DrawnRows,
+    num_train: int,
+    bases: np.ndarray,
+    *,
+    prune_threshold: float = 0.05,
+) -> np.ndarray:
+    """`factor_vae_score` in many bases, one after the other, in memory that does not grow with d^2.
+
+    Args:
+        latents: float [n, d].
+        drawn: The groups.
+        num_train: So many of the groups, the first, vote; the others are predicted.
+        bases: float [b, d, m].
+        prune_threshold: On the standard deviation.
+
+    Returns:
+        float64 [b].
+    """
+    scores = np.empty(len(bases))
+    for index, basis in enumerate(bases):
+        rotated = latents @ basis
+        variances = rotated[drawn.rows].var(axis=0, ddof=1)
+        local = np.empty((len(drawn.groups), rotated.shape[1]))
+        step = max(1, _CHUNK_NUMBERS // (drawn.groups.shape[1] * rotated.shape[1]))
+        for start in range(0, len(local), step):
+            chunk = slice(start, start + step)
+            local[chunk] = rotated[drawn.groups[chunk]].var(axis=1, ddof=1)
+        kept = _kept(variances, prune_threshold)
+        local /= np.where(kept, variances, 1)
+        scores[index] = _accuracies(local[:, None], kept[None], drawn.factors, num_train)[0]
+    return scores
 
 
 def factor_vae_score_from_covariances(

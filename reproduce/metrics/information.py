@@ -6,10 +6,12 @@ plug-in estimates, natural logarithms.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: loaded to be limited
 import threadpoolctl
+
+from data.compiling import numba
+from reproduce.metrics import rounding
 
 NUM_BINS = 20
 _MERGED_CELLS = 1_024  # neighbouring factors are counted in one table of at most so many cells
@@ -63,8 +65,13 @@ def mutual_information(latents: np.ndarray, factors: np.ndarray) -> np.ndarray:
 class InformationEngine:
     """Mutual information in many bases of the same latents; built once, called on batches."""
 
-    def __init__(self, latents: np.ndarray, factors: np.ndarray) -> None:
-        """Prepares latents float [n, d] and factors int [n, k]."""
+    def __init__(self, latents: np.ndarray, factors: np.ndarray, eps: float = rounding.EPS) -> None:
+        """Prepares latents float [n, d] and factors int [n, k].
+
+        New latents that vary by no more than rounding, by the relative error `eps` of the given
+        ones, count as constant: their bins would hold noise.
+        """
+        self._noise = rounding.noise(latents, eps)
         self._latents = np.ascontiguousarray(np.asarray(latents, np.float64).T)
         self._blas = threadpoolctl.ThreadpoolController()
         n = len(factors)
@@ -108,6 +115,7 @@ class InformationEngine:
             return _information(
                 self._latents,
                 np.ascontiguousarray(bases, np.float64),
+                np.abs(bases).swapaxes(-1, -2) @ self._noise,
                 self._cells,
                 self._num_cells,
                 self._first_factor,
@@ -129,10 +137,13 @@ def _extent(values: np.ndarray) -> tuple[float, float]:
 
 
 @numba.njit(cache=True)
-def _bin(values: np.ndarray, bins: np.ndarray) -> None:
-    """Bins float64 [n] into 0..19 as `numpy.histogram`'s edges do; a constant goes into bin 0."""
+def _bin(values: np.ndarray, noise: float, bins: np.ndarray) -> None:
+    """Bins float64 [n] into 0..19 as `numpy.histogram`'s edges do; a constant goes into bin 0.
+
+    A constant is what spreads no wider than the noise.
+    """
     low, high = _extent(values)
-    if low == high:
+    if high - low <= noise:
         bins[:] = 0
         return
     width = (high - low) / NUM_BINS
@@ -175,6 +186,7 @@ def _sum_of(table: np.ndarray, terms: np.ndarray) -> float:
 def _information(
     latents: np.ndarray,
     bases: np.ndarray,
+    noise: np.ndarray,
     cells: np.ndarray,
     num_cells: np.ndarray,
     first_factor: np.ndarray,
@@ -193,7 +205,7 @@ def _information(
         merged = np.empty(num_cells.max() * NUM_BINS, count_type.dtype)
         table = np.empty(sizes.max() * NUM_BINS, count_type.dtype)
         for j in range(m):
-            _bin(rotated[j], bins)
+            _bin(rotated[j], noise[b, j], bins)
             for g in range(len(num_cells)):
                 merged[: num_cells[g] * NUM_BINS] = 0
                 for r in range(n):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from reproduce.metrics import rounding
 from reproduce.metrics.information import NUM_BINS
 
 _CHUNK_NUMBERS = 2**27  # float32 (512 MiB) of one-hot bins at once, whatever the number of bases
@@ -14,8 +15,8 @@ _MAX_EXACT = 2**24  # whole numbers up to here are exact in float32
 class TensorFlowInformationEngine:
     """`InformationEngine` in TensorFlow, for a GPU; on a CPU the other one is faster."""
 
-    def __init__(self, latents: np.ndarray, factors: np.ndarray) -> None:
-        """Puts latents float [n, d] and factors int [n, k] on the device.
+    def __init__(self, latents: np.ndarray, factors: np.ndarray, eps: float = rounding.EPS) -> None:
+        """Puts latents float [n, d] and factors int [n, k] on the device; `eps` as elsewhere.
 
         Raises:
             ValueError: If there are more points than float32 counts exactly.
@@ -23,6 +24,7 @@ class TensorFlowInformationEngine:
         n, self._num_factors = factors.shape
         if n > _MAX_EXACT:
             raise ValueError(f"{n} points; expected at most {_MAX_EXACT}")
+        self._noise = rounding.noise(latents, eps)
         sizes = factors.max(axis=0) + 1
         self._latents = tf.constant(latents, tf.float64)
         # One-hot factors beside each other, and after counting the columns of each.
@@ -35,10 +37,12 @@ class TensorFlowInformationEngine:
     def __call__(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in nats: float64 [b, m, k], of bases float [b, d, m]."""
         num_bases, _, m = bases.shape
+        noise = np.abs(bases).swapaxes(-1, -2) @ self._noise
         step = max(1, _CHUNK_NUMBERS // (len(self._latents) * m * NUM_BINS))
         parts = [
             self._information(
                 tf.constant(bases[start : start + step], tf.float64),
+                tf.constant(noise[start : start + step], tf.float64),
                 tf.constant(NUM_BINS, tf.float64),
             ).numpy()
             for start in range(0, num_bases, step)
@@ -46,11 +50,11 @@ class TensorFlowInformationEngine:
         return np.concatenate(parts) if parts else np.zeros((0, m, self._num_factors))
 
     @tf.function(reduce_retracing=True)
-    def _information(self, bases: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
+    def _information(self, bases: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
         # `num_bins` is NUM_BINS as a tensor: TensorFlow replaces a division by a constant by a
         # product, which rounds differently from NumPy's edges.
         rotated = tf.einsum("nd,bdm->bmn", self._latents, bases)
-        bins = tf.one_hot(_bin(rotated, num_bins), NUM_BINS)  # [b, m, n, bins]
+        bins = tf.one_hot(_bin(rotated, noise, num_bins), NUM_BINS)  # [b, m, n, bins]
         n = tf.cast(tf.shape(self._latents)[0], tf.float64)
         # Exact even where a GPU rounds the factors of a product: these are zeros and ones.
         counts = tf.einsum("bmnv,nc->bmcv", bins, self._factors)
@@ -64,11 +68,14 @@ class TensorFlowInformationEngine:
         return tf.maximum(tf.transpose(by_factor, [1, 2, 0]), 0.0)
 
 
-def _bin(values: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
-    """Bins float64 [..., n] into 0..19 as `numpy.histogram`'s edges do; a constant into bin 0."""
+def _bin(values: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
+    """Bins float64 [..., n] into 0..19 as `numpy.histogram`'s edges do; a constant into bin 0.
+
+    A constant is what spreads no wider than the noise, float64 [...].
+    """
     low = tf.reduce_min(values, axis=-1, keepdims=True)
     high = tf.reduce_max(values, axis=-1, keepdims=True)
-    width = (high - low) / num_bins
+    width = tf.where(high - low <= noise[..., None], tf.zeros_like(low), (high - low) / num_bins)
     guess = tf.math.floor(tf.math.divide_no_nan(values - low, width))
     # The quotient may round to the wrong side of an edge; the edges decide, as NumPy computes them.
     guess -= tf.cast(values < guess * width + low, tf.float64)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from data import random_streams
+from reproduce.metrics.rounding import EPS
 
 TEST_SHARE = 1 / 3  # of the rows, where a metric wants a test split and there is none
 
@@ -21,12 +22,15 @@ class LabelledLatents:
         factors: int64 [n, k].
         latents_test: float64 [n', d] or None.
         factors_test: int64 [n', k] or None.
+        eps: The relative rounding error with which the latents were kept (`rounding.precision`),
+            whatever was computed from them since.
     """
 
     latents: np.ndarray
     factors: np.ndarray
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
+    eps: float = EPS
 
     def split(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Latents and factors of the training split, then of the test split.
@@ -44,8 +48,10 @@ class LabelledLatents:
     def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> LabelledLatents:
         """The same points with a function applied to the latents of both splits."""
         test = None if self.latents_test is None else function(self.latents_test)
-        return LabelledLatents(function(self.latents), self.factors, test, self.factors_test)
+        return LabelledLatents(
+            function(self.latents), self.factors, test, self.factors_test, self.eps
+        )
 
     def rows(self, chosen: np.ndarray) -> LabelledLatents:
         """Some rows of the training split, without the test split."""
-        return LabelledLatents(self.latents[chosen], self.factors[chosen])
+        return LabelledLatents(self.latents[chosen], self.factors[chosen], eps=self.eps)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from data.files import InputError
 from reproduce.metrics.labelled_latents import LabelledLatents
+
+if TYPE_CHECKING:
+    from reproduce.metrics.factor_vae_score import DrawnRows
 
 NUM_GROUPS = 10_000  # disentanglement_lib's
 
@@ -68,6 +71,23 @@ class Groups:
     bases: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class GroupRows:
+    """The rows of `Groups`, where covariances of that many latents would take too much memory.
+
+    Attributes:
+        latents: float64 [n, d].
+        drawn: Which rows are in which group.
+        num_train: How many of the groups train the classifier; the others evaluate it.
+        bases: float64 [b, d, m].
+    """
+
+    latents: np.ndarray
+    drawn: DrawnRows
+    num_train: int
+    bases: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class FitSettings:
     """What metrics are computed with, besides latents and factors.
@@ -77,11 +97,13 @@ class FitSettings:
         num_groups: Groups of rows that train the BetaVAE and FactorVAE scores; half as many
             evaluate them.
         threads: For a fit; no value depends on it.
+        progress: Called after each factor of a fit that takes long.
     """
 
     seed: int
     num_groups: int = NUM_GROUPS
     threads: int = 1
+    progress: Callable[[], object] | None = None
 
     def groups(self) -> dict[str, int]:
         """The numbers of groups by the names of the metrics' arguments."""
@@ -98,15 +120,17 @@ class Metric:
             forms, computed for many bases at once; a `fit` is made anew in every basis. `runs`
             compares several models, and `decoder` looks at a decoder: these are no functions of
             one file's latents and factors.
-        compute: Of `Information`, `Covariance` or `Groups`: float64 [b]. Of (points,
-            `FitSettings`), for a fit: the columns' values. Of latents [n, d] and KLs [d] of each
-            model: float64 [models]. Of a decoder and latents: a number.
+        compute: Of `Information`, `Covariance`, or `Groups` or `GroupRows`: float64 [b]. Of
+            (points, `FitSettings`), for a fit: the columns' values. Of latents [n, d] and KLs [d]
+            of each model: float64 [models]. Of a decoder and latents: a number.
         parts: What follows the name in its columns, where it has several values.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Whether no rotation changes it but by regularisation, so that it gets no
             p-value; or the columns of which this holds.
         by_default: Whether `reproduce.score` computes it unless told otherwise.
-        is_slow: Whether a fit takes so long that a study of many tests makes fewer of them.
+        seconds: Of a fit that takes minutes and tells of each factor: about how long it takes, of
+            the number of latents, factors int [n, k] and threads. A study of many tests makes
+            fewer of such fits.
     """
 
     name: str
@@ -116,7 +140,12 @@ class Metric:
     sign: int = 1
     invariant: tuple[str, ...] = ()
     by_default: bool = True
-    is_slow: bool = False
+    seconds: Callable[[int, np.ndarray, int], float] | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a fit takes minutes."""
+        return self.seconds is not None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -160,9 +189,14 @@ def _wasserstein_correlation(known: Covariance) -> np.ndarray:
     return gaussian_wasserstein_correlation(known.latents)
 
 
-def _factor_vae(known: Groups) -> np.ndarray:
-    from reproduce.metrics.factor_vae_score import factor_vae_score_from_covariances
+def _factor_vae(known: Groups | GroupRows) -> np.ndarray:
+    from reproduce.metrics.factor_vae_score import (
+        factor_vae_score_from_covariances,
+        factor_vae_scores,
+    )
 
+    if isinstance(known, GroupRows):
+        return factor_vae_scores(known.latents, known.drawn, known.num_train, known.bases)
     return factor_vae_score_from_covariances(
         known.whole, known.groups, known.factors, known.num_train, known.bases
     )
@@ -198,8 +232,14 @@ def _dci(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.dci import dci
 
     split = points.split(settings.seed)
-    found = dci(*split, seed=settings.seed, n_jobs=settings.threads)
+    found = dci(*split, seed=settings.seed, n_jobs=settings.threads, progress=settings.progress)
     return found.disentanglement, found.completeness, found.informativeness
+
+
+def _dci_seconds(num_latents: int, factors: np.ndarray, threads: int) -> float:
+    from reproduce.metrics import dci
+
+    return dci.seconds(num_latents, factors, threads)
 
 
 def _dci_linear(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
@@ -242,7 +282,7 @@ _ROWS = (
     Metric("irs", "fit", _irs),
     Metric("sap", "fit", _sap),
     Metric("explicitness", "fit", _explicitness, invariant=("explicitness",)),
-    Metric("dci", "fit", _dci, _DCI, is_slow=True),
+    Metric("dci", "fit", _dci, _DCI, seconds=_dci_seconds),
     Metric(
         "dci_linear",
         "fit",
@@ -285,7 +325,7 @@ def check_metrics(names: Sequence[str], known: Sequence[str] = OF_LATENTS) -> No
     """Checks names of metrics.
 
     Raises:
-        InputError: If one is not among `known`, or none is given.
+        InputError: If one is not among `known`, or named twice, or none is given.
     """
     check_names("metric", names, known)
 
@@ -294,10 +334,12 @@ def check_names(what: str, names: Sequence[str], known: Sequence[str]) -> None:
     """Checks names of things, each called a `what`.
 
     Raises:
-        InputError: If one is not among `known`, or none is given.
+        InputError: If one is not among `known`, or named twice, or none is given.
     """
     if not names:
         raise InputError(f"no {what} is named; expected some of {', '.join(known)}")
     for name in names:
         if name not in known:
             raise InputError(f"unknown {what} {name!r}; expected some of {', '.join(known)}")
+        if list(names).count(name) > 1:
+            raise InputError(f"the {what} {name} is named twice; name each once")

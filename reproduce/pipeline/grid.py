@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from data.files import write_text
+from reproduce import program
 from reproduce.pipeline import chains, jobs
 from reproduce.pipeline.profiles import Arm, Profile
 
@@ -185,7 +186,7 @@ class EarlyPages:
 
 def _flag(folder: Path, runs: Sequence[Run]) -> str:
     """The runs as a flag, by a file if they are too many for a command line."""
-    flag = f"--runs={','.join(str(run.path) for run in runs)}"
+    flag = f"--runs={program.listed([run.path for run in runs])}"
     if len(flag) <= _MAX_FLAG:
         return flag
     file = folder / "runs.flags"

@@ -44,7 +44,10 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
     name = f"{path.stem}-own" if path.stem in (*profile.arms, "all") else path.stem
     arms = tuple(_fitted(arm, dataset) for arm in profile.arms[like])
     data_flags = {**profile.data_flags, name: ("--dataset=npz", f"--data_file={path}")}
-    return name, dataclasses.replace(profile, arms={name: arms}, data_flags=data_flags)
+    predictor = profile.predictor if len(dataset.factor_names) > 1 else ""  # else no purity
+    return name, dataclasses.replace(
+        profile, arms={name: arms}, data_flags=data_flags, predictor=predictor
+    )
 
 
 def _fitted(arm: Arm, dataset: Dataset) -> Arm:

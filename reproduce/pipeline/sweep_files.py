@@ -51,7 +51,7 @@ def load(path: Path) -> Profile:
         InputError: If the file is missing, is no TOML, or has a key or value that is unknown.
     """
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; expected a sweep file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -109,7 +109,8 @@ def _highest(result: SeedResult, family: str, metric: str) -> float:
     """The largest value that a panel shows."""
     references = [result.row(name, metric) for name in ("pca", "ica")]
     shown = [row["observed"] for row in references if row is not None]
-    return max(result.null(family, metric).max(), result.observed(family, metric), *shown)
+    shown += [result.null(family, metric).max(), result.observed(family, metric)]
+    return max((value for value in shown if np.isfinite(value)), default=0.0)
 
 
 def _null_panel(
@@ -132,7 +133,8 @@ def _null_panel(
                 linestyle="none",
                 zorder=5,
             )
-    note = f"p = {result.p_value(family, metric):.2g}"
+    p = result.p_value(family, metric)
+    note = "no p: not a number" if np.isnan(p) else f"p = {p:.2g}"
     if not result.is_tested(family, metric):
         note = "fewer than two active latents"
     axis.set_title(f"seed {result.seed}: {note}" if result.run else note, loc="left")

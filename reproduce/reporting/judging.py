@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data import random_streams
+from data import checked, random_streams
 from data.files import InputError, load_npz
 from models.registry import ARMS, PRIMARY
 from reproduce.basis import representation, significance
 from reproduce.basis.assessment import COLUMNS
+from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
-from reproduce.metrics.registry import sign_of
+from reproduce.metrics.registry import is_invariant, sign_of
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05
+FINGERPRINT = "fingerprint"  # in null.npz: of the representation that was tested
+RUN_FINGERPRINT = "run_fingerprint"  # in purity_null.npz: of the run whose decoder was tested
+TURNED_KEY = "turned_factors"  # in null.npz: factors described anew, with a comma between
 NUM_PRIMARY = 5  # primary hypotheses, see paper/protocol.md; those not run yet count as p = 1
 NULLS = ("haar", "haar_active")
 PURITY = "traversal_purity"
@@ -119,10 +123,16 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
         encoded = representation.load(run.representation_file)
-        tested = _read_test(run.basis_test_file, encoded)
+        of_run = representation.run_of(run.representation_file)
+        if of_run not in (None, run.fingerprint()):
+            raise InputError(
+                f"{run.representation_file} was encoded by another run; encode it anew by "
+                "reproduce.represent, and test it"
+            )
+        tested = _read_test(run.basis_test_file, encoded, run)
         results.append(SeedResult(arm, config.data_set, config.seed, encoded, *tested, run))
         if run.turned_test_file.exists():
-            frame, nulls, _ = _read_test(run.turned_test_file, encoded)
+            frame, nulls, _ = _read_test(run.turned_test_file, encoded, is_turned=True)
             where = arm + TURNED
             results.append(SeedResult(where, config.data_set, config.seed, encoded, frame, nulls))
     return results
@@ -167,7 +177,8 @@ def read_verdicts(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         InputError: If one is missing or damaged.
     """
-    table = read_table(file, ["model", "sentence", "holm_p"])
+    columns = ["model", "data_set", "metric", "num_seeds", "haar_observed", "sentence", "holm_p"]
+    table = read_table(file, columns)
     contrasts = read_table(file.with_name("contrast.csv"), CONTRAST_COLUMNS, min_rows=0)
     return table, contrasts
 
@@ -182,31 +193,113 @@ def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.Data
         frame = pd.read_csv(file)
         if not set(columns) <= set(frame.columns) or len(frame) < min_rows:
             raise ValueError(f"expected rows with the columns {', '.join(columns)}")
+        if columns[0] == "step" and frame[list(columns)].isna().any(axis=None):
+            raise ValueError("an empty cell")
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: missing or damaged ({error}); make it anew") from error
     return frame
 
 
 def _read_test(
-    file: Path, encoded: Representation
+    file: Path, encoded: Representation, run: RunDirectory | None = None, is_turned: bool = False
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray], pd.DataFrame | None]:
     """A basis_test.csv and what lies beside it: the draws, and maybe the two optional tables.
 
-    A verdict needs the draws of both nulls.
+    A verdict needs the draws of both nulls. All must have been computed from what is given.
     """
-    frame = read_table(file, COLUMNS)
+    frame = _read_scores(file)
     null_file = file.with_name("null.npz")
     nulls = load_npz(null_file)
+    _check_source(null_file, nulls, FINGERPRINT, encoded.fingerprint)
+    if str(nulls.pop(TURNED_KEY, "")) and not is_turned:
+        raise InputError(f"{file}: a test of factors described anew; give one of them as they are")
+    _check_draws(file, frame, nulls)
     for family in NULLS if len(encoded.active()) >= 2 else NULLS[:1]:
         if not any(key.startswith(f"{family}/") for key in nulls):
             raise InputError(f"{null_file}: no draws of {family}; test that family, too")
     purity_file = file.with_name("traversal_purity.csv")
     picked_file = file.with_name("cherry_picking.csv")
     if purity_file.exists():
-        frame = pd.concat([frame, read_table(purity_file, COLUMNS)], ignore_index=True)
-        nulls |= load_npz(file.with_name("purity_null.npz"))
+        scores = _read_scores(purity_file)
+        draws = load_npz(file.with_name("purity_null.npz"))
+        _check_source(purity_file, draws, FINGERPRINT, encoded.fingerprint)
+        if run is not None:
+            _check_source(purity_file, draws, RUN_FINGERPRINT, run.fingerprint())
+        _check_draws(purity_file, scores, draws)
+        frame, nulls = pd.concat([frame, scores], ignore_index=True), nulls | draws
     picked = read_table(picked_file, ["k", "learned", "m_star"]) if picked_file.exists() else None
     return frame, nulls, picked
+
+
+def _read_scores(file: Path) -> pd.DataFrame:
+    """A table with the columns of `assessment.COLUMNS`, whose numbers are numbers."""
+    frame = read_table(file, COLUMNS)
+    for column in COLUMNS[2:]:
+        try:
+            frame[column] = pd.to_numeric(frame[column])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{file}: damaged (column {column}: {error}); make it anew") from error
+    unknown = set(frame["family"]) - set(FAMILIES)
+    if unknown:
+        raise InputError(f"{file}: damaged (unknown family {min(map(str, unknown))}); make it anew")
+    return frame
+
+
+def _check_source(file: Path, arrays: dict[str, np.ndarray], key: str, expected: str) -> None:
+    """Takes a fingerprint out of arrays, which must be the expected one; old files have none."""
+    if str(arrays.pop(key, expected)) != expected:
+        raise InputError(
+            f"{file}: computed from another representation or run than the one it is given with; "
+            "name files in the same order, or test anew"
+        )
+
+
+def _check_draws(file: Path, frame: pd.DataFrame, draws: dict[str, np.ndarray]) -> None:
+    """Whether a table and the draws beside it are of one test: its means are those of the draws."""
+    for key, null in draws.items():
+        family, _, metric = key.partition("/")
+        if not metric:
+            continue
+        null = np.atleast_2d(checked.plain(file, key, null))
+        rows = frame[(frame["family"] == family) & (frame["metric"] == metric)]
+        is_same = null.dtype.kind == "f" and len(rows) == len(null)
+        if not is_same or not np.allclose(
+            rows["null_mean"], null.mean(axis=1), rtol=1e-6, equal_nan=True
+        ):
+            raise InputError(
+                f"{file}: not of the same test as {key} in the .npz beside it; test anew"
+            )
+
+
+def check_verdicts(file: Path, table: pd.DataFrame, results: Sequence[SeedResult]) -> None:
+    """Whether verdicts that were read are those of these results.
+
+    Raises:
+        InputError: If they judge other arms or seeds, or other values.
+    """
+    for row in table.to_dict("records"):
+        seeds = [
+            result
+            for result in results
+            if result.arm == row["model"] and result.data_set == _text(row["data_set"])
+        ]
+        metric, observed = str(row["metric"]), row["haar_observed"]
+        if (
+            not all(result.is_tested("haar", metric) for result in seeds)
+            or len(seeds) != row["num_seeds"]
+            or not np.isclose(
+                observed, np.mean([s.observed("haar", metric) for s in seeds]), equal_nan=True
+            )
+        ):
+            raise InputError(
+                f"{file}: its verdict on {row['model']} by {metric} is of other results; make it "
+                "anew by reproduce.verdict from these"
+            )
+
+
+def _text(cell: Any) -> str:
+    """A cell that may be empty."""
+    return "" if pd.isna(cell) else str(cell)
 
 
 def name(arm: str) -> str:
@@ -217,8 +310,15 @@ def name(arm: str) -> str:
     return (ARMS[key].title if key in ARMS else key) + (f", {rest}" if rest else "")
 
 
+def is_known(verdict: Mapping[Any, Any]) -> bool:
+    """Whether a row of `judge`'s first table is a verdict; what is not a number gives none."""
+    return not pd.isna(verdict.get("haar_p", 1.0))
+
+
 def headline(verdict: Mapping[str, Any]) -> str:
     """What a row of `judge`'s first table comes to, once it is corrected where it is primary."""
+    if not is_known(verdict):
+        return "no verdict"
     if not verdict["special"]:
         return "not distinguishable from random axes"
     if verdict["holm_p"] > verdict["alpha"]:  # NaN where it is not primary
@@ -243,9 +343,11 @@ def primary_metric(arm: str) -> str:
 
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:
     """The metrics by which every seed was tested; those that no rotation changes are none."""
-    tested = [
-        result.frame.loc[result.frame["p_value"].notna(), "metric"].unique() for result in results
-    ]
+    tested = []
+    for result in results:
+        in_null = result.frame["family"].map(lambda name: FAMILIES[name].role == "null")
+        names = result.frame.loc[in_null, "metric"].unique()
+        tested.append([name for name in names if not is_invariant(name)])
     return [metric for metric in tested[0] if all(metric in other for other in tested)]
 
 
@@ -283,7 +385,17 @@ def judge(
                 f"seed {max(numbers, key=numbers.count)} of {arm} on {dataset} is given twice; "
                 "name each run once"
             )
-        for metric in metrics_of(seeds):
+        if len({result.encoded.fingerprint for result in seeds}) < len(seeds):
+            raise InputError(
+                f"two seeds of {name(arm)} have the same latents; give each representation once"
+            )
+        metrics = metrics_of(seeds)
+        if not metrics:
+            raise InputError(
+                f"{name(arm)}: no metric was tested against random bases in every seed; name one "
+                "in --metrics of reproduce.basis_test that a rotation changes, for all seeds alike"
+            )
+        for metric in metrics:
             verdicts.append(_judge_arm(arm, dataset, seeds, metric, seed, alpha))
     for (arm, dataset), seeds in groups.items():
         other = _control(arm) if control is None else control
@@ -338,12 +450,16 @@ def _judge_arm(
         row |= {
             f"{family}_observed": observed,
             f"{family}_null_mean": null.mean(),
-            f"{family}_null_sd": null.std(ddof=1),
+            f"{family}_null_sd": null.std(ddof=1) if len(null) > 1 else float("nan"),
             f"{family}_z": significance.z_score(sign * observed, sign * null),
             f"{family}_p": p,
             f"{family}_detectable": sign * significance.smallest_detectable(sign * null, alpha),
         }
         special &= p <= alpha
+    families = [family for family in NULLS if f"{family}_p" in row]
+    if any(np.isnan(float(str(row[f"{family}_p"]))) for family in families):
+        # One null alone decides nothing: neither keeps its p-value.
+        row |= {f"{family}_p": float("nan") for family in families}
     row |= {"alpha": alpha, "special": special, "special_seeds": int(special_seeds.sum())}
     row["sentence"] = verdict_sentence(row)
     return row
@@ -354,6 +470,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
     metric, seeds = title(str(row["metric"])), int(str(row["num_seeds"]))
     count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] or seeds > 1 else ""
     families = [family for family in NULLS if f"{family}_p" in row]
+    if not is_known(row):
+        return (
+            f"{name(str(row['model']))}{count}: no verdict: {metric} is not a number in the "
+            "learned basis or in a random one."
+        )
     parts, start = [], f"{metric} "
     for family in families:
         what = {"haar": "all", "haar_active": "the active"}[family]
@@ -362,7 +483,7 @@ def verdict_sentence(row: dict[str, object]) -> str:
         parts.append(
             f"{start}{row[f'{family}_observed']:.3f} against a mean of "
             f"{row[f'{family}_null_mean']:.3f} in random bases of {what} latents "
-            f"(z = {_signed(row[f'{family}_z'])}, p = {row[f'{family}_p']:.2g})"
+            f"({_z(row[f'{family}_z'])}p = {row[f'{family}_p']:.2g})"
         )
         start = ""
     if row["special"]:
@@ -387,6 +508,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
         plural = "s have" if collapsed > 1 else " has"
         end += f". {collapsed} seed{plural} fewer than two active latents"
     return f"{name(str(row['model']))}{count}: {claim}: {'; '.join(parts)}{end}."
+
+
+def _z(z: Any) -> str:
+    """A z score with what stands before it; nothing where a single draw gives none."""
+    return "" if np.isnan(z) else f"z = {_signed(z)}, "
 
 
 def _signed(z: object) -> str:
@@ -414,6 +540,11 @@ def _contrast(
         f"over seeds p = {p:.2g}, of which the smallest that {len(seeds)} and {len(others)} seeds "
         f"allow is {floor:.2g}."
     )
+    if np.isnan(p):
+        sentence = (
+            f"{name(arm)} against {name(control)}: no contrast: the z score of a seed is not a "
+            "finite number."
+        )
     return {
         "model": arm,
         "control": control,

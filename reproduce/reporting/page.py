@@ -134,6 +134,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         "arm": judging.name(result.arm),
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
+        "left_out": result.encoded.left_out(),
         "metrics": [],
     }
     drifts = control_drifts(result.frame, result.nulls)
@@ -255,8 +256,9 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     rows = []
     for arm, seeds in arms.items():
         model = MODELS[_model(seeds[0])]
+        columns = ["step", *(term.column for term in model.terms)]
         logs = [
-            judging.read_table(result.run.training_file, ["step"], min_rows=0)
+            judging.read_table(result.run.training_file, columns, min_rows=0)
             for result in seeds
             if result.run
         ]
@@ -287,7 +289,11 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
                 "arm": judging.name(str(record["model"])),
                 "metric": judging.title(str(record["metric"])),
                 "num_seeds": record["num_seeds"],
-                "special": record["special"],
+                "headline": "no verdict"
+                if not judging.is_known(record)
+                else "special"
+                if record["special"]
+                else "not distinguishable",
                 **families,
             }
         )
@@ -386,8 +392,8 @@ def _environments(results: Sequence[SeedResult]) -> dict[str, str]:
     """The versions the runs were made with; several where they differ."""
     merged: dict[str, dict[str, None]] = {}
     for result in results:
-        if result.run and result.run.environment_file.exists():
-            for key, value in json.loads(result.run.environment_file.read_text()).items():
+        if result.run:
+            for key, value in result.run.read_environment().items():
                 merged.setdefault(key, {})[_plain(value)] = None
     return {key: ", ".join(values) for key, values in merged.items()}
 

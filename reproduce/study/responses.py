@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,18 +139,51 @@ def exclude(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not file.is_file():
         raise InputError(f"{file}: no such file; expected a table with {', '.join(columns)}")
+    text = _text(file)
+    header = text.partition("\n")[0].strip()
+    if header and text.count(header) > 1:
+        # JATOS joins the tables of all raters, each with its header, into one file.
+        rows = [row for row in text.replace(header, "\n").split("\n") if row.strip()]
+        text = "\n".join([header, *rows])
+    separator = max(",;\t", key=header.count)  # a spreadsheet's own, in many languages
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: no readable table ({error}); export it anew") from error
+        table = pd.read_csv(
+            io.StringIO(text),
+            dtype=str,
+            keep_default_na=False,
+            sep=separator,
+            index_col=False,
+        )
+    except (ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{file}: no readable table ({reason}); export it anew") from error
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise InputError(f"{file}: has no column {', '.join(missing)}; export it anew")
     return table
 
 
+def _text(file: Path) -> str:
+    """A text file in UTF-8, or as spreadsheets write it: with a byte order mark, or in Latin-1."""
+    content = file.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+
+
+# As spreadsheets write them in the languages of their menus.
+_BOOLEANS = dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero", "waar"), True) | (
+    dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar"), False)
+)
+
+
 def _as_bool(column: pd.Series, file: Path | str, name: str) -> pd.Series:
-    values = column.str.lower().map({"true": True, "false": False})
+    values = column.str.strip().str.lower().map(_BOOLEANS)
     if values.isna().any():
         raise InputError(f"{file}: {name} is neither true nor false somewhere; export it anew")
     return values.astype(bool)

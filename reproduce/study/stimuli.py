@@ -67,8 +67,8 @@ def main() -> None:
     for name, flag in (("runs", _RUNS), ("output", _OUTPUT)):
         if not flag.value:
             raise InputError(f"--{name} is missing; give --runs of finished runs and --output")
-    runs = find_runs(_RUNS.value)
-    predictors = find_runs(_PREDICTORS.value) if _PREDICTORS.value else []
+    runs = find_runs(program.paths(_RUNS.value))
+    predictors = find_runs(program.paths(_PREDICTORS.value)) if _PREDICTORS.value else []
 
     from reproduce.study import recipe
 

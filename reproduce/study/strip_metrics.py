@@ -43,7 +43,7 @@ def measure(
     found = {}
     axes = model.latent_blocks[0].embed(directions)
     predictor = matching(run, predictors)
-    if predictor is not None:
+    if predictor is not None and len(dataset.factor_names) > 1:  # else there is no purity
         _, predict, layout = load(predictor, dataset)
         decode = trained_model.decoder(model)
         values = []

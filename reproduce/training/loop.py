@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -24,7 +24,7 @@ from models import hardware
 from models.factor_predictor import held_out
 from reproduce.program import RunError
 from reproduce.training import progress
-from reproduce.training.run_directory import RunConfig, RunDirectory
+from reproduce.training.run_directory import RunConfig, RunDirectory, read_log
 
 STEPS_PER_CALL = 20  # enough to hide Python's overhead; the result does not depend on it
 
@@ -65,7 +65,7 @@ def train(config: RunConfig, dataset: Dataset, run: RunDirectory, xla: str = "au
         _initialise(model, config, dataset)
     compiled = _choose_compilation(xla, model, config, dataset, strategy, run)
     run_steps = make_step_function(model, config, dataset, strategy, compiled)
-    log = _Log(run, model.term_names, step)
+    log = _Log(run, model.term_names, step, recipe.log_every)
     sums, started = np.zeros(len(model.term_names)), time.perf_counter()
 
     if recipe.num_steps == 0:
@@ -198,8 +198,9 @@ def _choose_compilation(
             f"xla=on cannot read {dataset.name} from its file, and here it is not put on a "
             "device; leave it out"
         )
-    if run.environment_file.exists() and not in_file:
-        return bool(json.loads(run.environment_file.read_text())["xla"])
+    known = run.read_environment()
+    if "xla" in known and not in_file:
+        return bool(known["xla"])
     device = tf.config.list_physical_devices("GPU")
     if xla == "auto" and device and not in_file:
         compiled = _is_faster_compiled(model, config, dataset, strategy)
@@ -247,11 +248,14 @@ def _not_finite(what: str, step: int, run: RunDirectory) -> str:
 class _Log:
     """training.csv (the same bytes at every run), timings.csv, and TensorBoard's events."""
 
-    def __init__(self, run: RunDirectory, term_names: tuple[str, ...], step: int) -> None:
+    def __init__(
+        self, run: RunDirectory, term_names: tuple[str, ...], step: int, log_every: int
+    ) -> None:
         """Takes up the logs where the checkpoint of `step` left them."""
         self._run = run
-        self._terms = _read_rows(run.training_file, ["step", *term_names], step)
-        self._timings = _read_rows(run.timings_file, ["step", "images_per_second"], step)
+        logged = range(log_every, step + 1, log_every)
+        self._terms = _read_rows(run.training_file, ["step", *term_names], step, logged)
+        self._timings = _read_rows(run.timings_file, ["step", "images_per_second"], step, ())
         self._names = term_names
         self._events = tf.summary.create_file_writer(str(run.tensorboard_dir))
 
@@ -272,10 +276,12 @@ class _Log:
         self._events.flush()
 
 
-def _read_rows(file: Any, columns: list[str], last_step: int) -> list[list[float]]:
+def _read_rows(
+    file: Any, columns: list[str], last_step: int, logged: Sequence[int]
+) -> list[list[float]]:
     if not file.exists() or not last_step:
         return []
-    frame = pd.read_csv(file)
+    frame = read_log(file, columns, logged)
     return frame.loc[frame["step"] <= last_step, columns].astype(object).values.tolist()
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data import DATASETS
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
+from models.keras_settings import KERAS
 from models.registry import MODELS
 from reproduce.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEPT_CHECKPOINTS = 2
 
@@ -25,10 +31,12 @@ class RunConfig:
 
     Attributes:
         recipe: How what is trained.
-        dataset, data_source, data_file, variant: As given to `data.load`.
+        dataset, data_source, data_file: As given to `data.load`.
         fingerprint: Of the data set's content.
         image_shape: (height, width, channels).
         seed: The seed of the initial weights, the batches and the latents' noise.
+        variant: Of the data set, as given to `data.load`.
+        keras: Keras' own settings.
     """
 
     recipe: Recipe
@@ -39,6 +47,7 @@ class RunConfig:
     image_shape: tuple[int, int, int]
     seed: int
     variant: str = ""
+    keras: dict[str, Any] = dataclasses.field(default_factory=KERAS.copy)
 
     @property
     def data_set(self) -> str:
@@ -130,13 +139,22 @@ class RunDirectory:
         if not self.config_file.is_file():
             raise InputError(f"{self.path} holds no run; train one with reproduce.train first")
         try:
-            return RunConfig.from_json(self.config_file.read_text())
+            return RunConfig.from_json(self.config_file.read_text(encoding="utf-8"))
         except InputError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); give another run directory"
             ) from error
+
+    def fingerprint(self) -> str:
+        """SHA-256 of config.json, from which all of a run follows.
+
+        Raises:
+            InputError: If there is no run.
+        """
+        self.read_config()
+        return hashlib.sha256(self.config_file.read_bytes()).hexdigest()
 
     def claim(self, config: RunConfig) -> None:
         """Writes the settings of a new run, or checks that an old one has the same.
@@ -160,7 +178,8 @@ class RunDirectory:
     def checkpoints(self) -> dict[int, Path]:
         """The checkpoints by step, oldest first."""
         files = self.checkpoint_dir.glob("step_*.npz")
-        return dict(sorted((int(file.stem.removeprefix("step_")), file) for file in files))
+        found = [(re.fullmatch(r"step_(\d+)", file.stem), file) for file in files]
+        return dict(sorted((int(match[1]), file) for match, file in found if match))
 
     def save_checkpoint(self, step: int, variables: dict[str, np.ndarray]) -> None:
         """Writes a checkpoint and drops the oldest ones."""
@@ -171,23 +190,54 @@ class RunDirectory:
         for file in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:
             file.unlink()
 
+    def _read_checkpoint(self, step: int) -> dict[str, np.ndarray]:
+        try:
+            return load_npz(self.checkpoints()[step])
+        except InputError as error:
+            raise InputError(f"{error}; delete it to go on from the checkpoint before") from error
+
     def load_checkpoint(self, step: int, variables: dict[str, Any]) -> None:
         """Reads a checkpoint into variables of the same names and shapes.
 
         Raises:
             InputError: If the file is damaged or another model's.
         """
-        file = self.checkpoints()[step]
-        try:
-            values = load_npz(file)
-        except InputError as error:
-            raise InputError(f"{error}; delete it to go on from the checkpoint before") from error
+        file, values = self.checkpoints()[step], self._read_checkpoint(step)
         for name, variable in variables.items():
             if name not in values or values[name].shape != tuple(variable.shape):
                 raise InputError(
                     f"{file} does not fit the model ({name}); give another run directory"
                 )
             variable.assign(values[name])
+
+    def check_end(self) -> None:
+        """Looks at what a finished run wrote last: its last checkpoint, and the end of its log.
+
+        Raises:
+            InputError: If either is damaged, so that the run cannot count as finished.
+        """
+        num_steps = self.read_config().recipe.num_steps
+        self._read_checkpoint(num_steps)
+        if num_steps and self.training_file.exists():
+            read_log(self.training_file, ["step"], [num_steps])
+
+    def read_environment(self) -> dict[str, Any]:
+        """What environment.json holds; empty if there is none.
+
+        Raises:
+            InputError: If it is damaged.
+        """
+        if not self.environment_file.exists():
+            return {}
+        try:
+            found = json.loads(self.environment_file.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("no object")
+        except ValueError as error:
+            raise InputError(
+                f"{self.environment_file} is damaged ({error}); delete it to have it written anew"
+            ) from error
+        return found
 
     def load_finished(self, variables: dict[str, Any]) -> None:
         """Reads the last checkpoint of a finished run into variables.
@@ -203,6 +253,32 @@ class RunDirectory:
                 "run reproduce.train on it again to finish it"
             )
         self.load_checkpoint(num_steps, variables)
+
+
+def read_log(file: Path, columns: Sequence[str], steps: Sequence[int]) -> pd.DataFrame:
+    """Reads a log of a training: rows that must hold some steps.
+
+    Args:
+        file: training.csv or timings.csv.
+        columns: What it must hold, numbers in every row.
+        steps: What must be among its steps.
+
+    Raises:
+        InputError: If it is damaged or cut short.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(file)[list(columns)].apply(pd.to_numeric)
+        missing = sorted(set(steps) - set(frame["step"]))
+        if frame.isna().any(axis=None) or missing:
+            raise ValueError(f"no row of step {missing[0]}" if missing else "an empty cell")
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError(
+            f"{file} is damaged or cut short ({error}); restore it, or train anew in another "
+            "run directory"
+        ) from error
+    return frame
 
 
 def find_runs(paths: Sequence[str]) -> list[RunDirectory]:

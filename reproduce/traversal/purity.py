@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from data.files import InputError
 from reproduce.traversal.energy_matching import MAX_STEP
 from reproduce.traversal.predicted_factors import Factors, changes
 
@@ -22,6 +23,10 @@ _MAX_ITERATIONS = 6
 _TOLERANCE = 0.05  # relative, of the energy
 _SMALL_STEP = 0.05  # of the derivative's central difference
 _NO_CHANGE = 1e-12
+ONE_FACTOR = (
+    "with one factor there is no purity: nothing else could change along an axis; give two factors "
+    "or more, or leave the purity test out"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +71,12 @@ def purity_of_rows(rows: np.ndarray) -> np.ndarray:
 
     Args:
         rows: float [..., k], shares that sum to 1.
+
+    Raises:
+        InputError: If there is one factor alone: nothing else could change.
     """
+    if rows.shape[-1] < 2:
+        raise InputError(ONE_FACTOR)
     entropy = -np.sum(rows * np.log(np.maximum(rows, _NO_CHANGE)), axis=-1)
     return 1 - entropy / np.log(rows.shape[-1])
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import celeba, celeba_cache, load
+from data import celeba, celeba_cache, celeba_files, load
 from data.celeba_cache import VARIANTS, crop_and_resize
-from data.celeba_files import ATTRIBUTES, NUM_IMAGES
+from data.celeba_files import ATTRIBUTES, NUM_IMAGES, read_labels
 from data.files import InputError
 from models.architectures import NETWORKS
 from models.settings import BetaVAESettings
@@ -685,3 +685,35 @@ def test_commands_for_published_figures_have_their_settings_and_run(
     losses = np.genfromtxt(run.training_file, delimiter=",", names=True)["reconstruction"]
     # In nats, of 12,288 values: log 2 each before there is anything learned.
     assert 0.6 * 12_288 * np.log(2) < losses[-1] < losses[0] < 1.1 * 12_288 * np.log(2)
+
+
+def test_files_one_folder_further_in_are_found(copy, tmp_path):
+    assert celeba_files.official_folder(tmp_path) == copy
+    assert celeba_files.official_folder(copy) == copy
+    shutil.copytree(copy, tmp_path / "another")  # which of the two?
+    assert celeba_files.official_folder(tmp_path) == tmp_path
+
+
+def test_images_unpacked_twice_are_found(copy, images):
+    (copy / "img_align_celeba.zip").unlink()
+    inner = copy / "img_align_celeba" / "img_align_celeba"
+    inner.mkdir(parents=True)
+    for name, content in images.items():
+        (inner / name).write_bytes(content)
+    with celeba_files.open_images(copy, NAMES) as read:
+        assert read(NAMES[3]) == images[NAMES[3]]
+
+
+def test_the_shadows_that_macos_packs_are_no_images(copy, images):
+    with zipfile.ZipFile(copy / "img_align_celeba.zip", "a") as file:
+        for name in NAMES:
+            file.writestr(f"__MACOSX/img_align_celeba/{name}", b"\0\5\x16\7")
+    with celeba_files.open_images(copy, NAMES) as read:
+        assert read(NAMES[3]) == images[NAMES[3]]
+
+
+def test_kaggles_lists_are_explained(copy):
+    file = copy / "list_attr_celeba.txt"
+    file.rename(file.with_suffix(".csv"))
+    with pytest.raises(InputError, match="Kaggle's copy"):
+        read_labels(copy)

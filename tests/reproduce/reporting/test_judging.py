@@ -24,7 +24,7 @@ def plant(folder, seed, posterior, is_aligned, collapsed=False, beta=4.0):
     if not is_aligned:
         latents = latents @ bases.haar(1, 4, rng)[0]
     if collapsed:
-        latents *= 1e-3
+        latents[:, 1:] *= 1e-3  # one latent alone is left
     tested = Representation(latents, factors, tuple("abcd"), (5,) * 4)
     recipe = recipes.override(recipes.find("beta_vae", "smoke"), {"posterior": posterior})
     settings = dataclasses.replace(recipe.settings, beta=beta)

@@ -1,0 +1,108 @@
+"""Results are tied to what they were computed from: files in another order are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from data.files import InputError, load_npz, save_npz, write_text
+from reproduce.basis import assessment, representation
+from reproduce.basis.representation import Representation
+from reproduce.reporting import judging
+
+
+def made(folder, name, seed, **extras):
+    """A representation.npz and its test, as the program writes it."""
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(3, size=(120, 2))
+    encoded = Representation(factors + 0.2 * rng.normal(size=(120, 2)), factors, ("a", "b"), (3, 3))
+    file = folder / f"{name}.npz"
+    representation.save(file, encoded)
+    encoded = representation.load(file)
+    found = assessment.assess(encoded, assessment.Plan(["haar", "haar_active"], ["mig"], 19))
+    test = folder / name / "basis_test.csv"
+    write_text(test, found.table.to_csv(index=False))
+    keys = {judging.FINGERPRINT: np.array(encoded.fingerprint)} | extras
+    save_npz(test.with_name("null.npz"), found.nulls | keys)
+    return file, test
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    return made(folder, "a", 0), made(folder, "b", 1)
+
+
+def test_tests_in_the_order_of_their_representations_are_read(pair):
+    (a, test_a), (b, test_b) = pair
+    assert len(judging.read_representations([a, b], [test_a, test_b])) == 2
+
+
+def test_tests_in_another_order_are_refused(pair):
+    (a, test_a), (b, test_b) = pair
+    with pytest.raises(InputError, match="computed from another representation"):
+        judging.read_representations([a, b], [test_b, test_a])
+
+
+def test_draws_of_another_test_are_refused_even_of_old_files(pair, tmp_path):
+    (a, test_a), (_, test_b) = pair
+    write_text(tmp_path / "basis_test.csv", test_a.read_text())
+    draws = load_npz(test_b.with_name("null.npz"))
+    del draws[judging.FINGERPRINT]  # as it was written before there were any
+    save_npz(tmp_path / "null.npz", draws)
+    with pytest.raises(InputError, match="not of the same test"):
+        judging.read_representations([a], [tmp_path / "basis_test.csv"])
+
+
+@pytest.mark.parametrize("arms", [(), ("mine", "mine")])
+def test_one_file_twice_is_not_two_seeds(pair, arms):
+    (a, test_a), _ = pair
+    results = judging.read_representations([a, a], [test_a, test_a], arms)
+    with pytest.raises(InputError, match="same latents"):
+        judging.judge(results, seed=0)
+
+
+def test_a_test_of_factors_described_anew_is_no_test_of_the_representation(tmp_path):
+    file, test = made(tmp_path, "a", 0, **{judging.TURNED_KEY: np.array("a,b")})
+    with pytest.raises(InputError, match="described anew"):
+        judging.read_representations([file], [test])
+
+
+def test_a_verdict_of_other_results_is_refused(pair, tmp_path):
+    (a, test_a), (b, test_b) = pair
+    both = judging.read_representations([a, b], [test_a, test_b], ["x", "y"])
+    table, contrasts = judging.judge(both, seed=0)
+    write_text(tmp_path / "verdict.csv", table.to_csv(index=False))
+    write_text(tmp_path / "contrast.csv", contrasts.to_csv(index=False))
+    read, _ = judging.read_verdicts(tmp_path / "verdict.csv")
+    judging.check_verdicts(tmp_path / "verdict.csv", read, both)
+    exchanged = judging.read_representations([b, a], [test_b, test_a], ["x", "y"])
+    for others in (exchanged, both[:1]):
+        with pytest.raises(InputError, match="is of other results"):
+            judging.check_verdicts(tmp_path / "verdict.csv", read, others)
+
+
+@pytest.mark.parametrize("field", ["latents", "factors", "factor_names", "log_variance"])
+def test_a_fingerprint_tells_representations_apart(pair, field):
+    encoded = representation.load(pair[0][0])
+    changes = {
+        "latents": encoded.latents * [1, 1 + 1e-9],
+        "factors": encoded.factors[::-1],
+        "factor_names": ("b", "a"),
+        "log_variance": np.zeros_like(encoded.latents),
+    }
+    other = dataclasses.replace(encoded, **{field: changes[field]})
+    assert other.fingerprint != encoded.fingerprint
+    assert dataclasses.replace(encoded).fingerprint == encoded.fingerprint
+
+
+def test_a_damaged_number_in_a_table_is_named(pair, tmp_path):
+    (a, test_a), _ = pair
+    header, first, *rest = test_a.read_text().splitlines()
+    cells = first.split(",")
+    cells[7] = "small"
+    write_text(tmp_path / "basis_test.csv", "\n".join([header, ",".join(cells), *rest]))
+    with pytest.raises(InputError, match=r"basis_test\.csv: damaged \(column p_value"):
+        judging.read_representations([a], [tmp_path / "basis_test.csv"])
