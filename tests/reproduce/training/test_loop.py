@@ -216,19 +216,19 @@ def test_logged_terms_are_means_over_the_steps_of_a_row(tensorflow, tiny, tmp_pa
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tensorflow, tiny, tmp_path, monkeypatch):
-    from models.beta_vae import BetaVAE
+    from models.objectives import beta
 
-    losses = BetaVAE.losses
+    loss = beta.Objective.loss
 
-    def spoiled(self, images, step, seed):
-        terms = losses(self, images, step, seed)
-        return terms | {"loss": terms["loss"] + tensorflow.where(step == 45, np.nan, 0.0)}
+    def spoiled(self, batch):
+        value, terms = loss(self, batch)
+        return value + tensorflow.where(batch.step == 45, np.nan, 0.0), terms
 
-    monkeypatch.setattr(BetaVAE, "losses", spoiled)
+    monkeypatch.setattr(beta.Objective, "loss", spoiled)
     with pytest.raises(RunError, match=r"loss is not finite at step 45; .* is step 40") as error:
         train(config_of(tiny), tmp_path / "spoiled")
     assert "\n" not in str(error.value)
-    monkeypatch.setattr(BetaVAE, "losses", losses)
+    monkeypatch.setattr(beta.Objective, "loss", loss)
     good = train(config_of(tiny, num_steps=40), tmp_path / "good")
     last = good.checkpoints()[40].read_bytes()
     assert RunDirectory(tmp_path / "spoiled").checkpoints()[40].read_bytes() == last
