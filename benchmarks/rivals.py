@@ -386,6 +386,13 @@ class Glow(_OneLoss):
             inputs, outputs = (0, 2 * channels) if is_last else (channels // 2, channels)
             self.priors.append(_Prior(inputs, outputs))
 
+    def make_step(self, way: Way) -> Step:
+        """The function that makes a step; all of a flow at once would compile for many minutes."""
+        if way.compiled:
+            for step in itertools.chain(*self.levels):
+                step.compile(dynamic=False)
+        return super().make_step(dataclasses.replace(way, compiled=False))
+
     def loss(self, images: Tensor, factors: Tensor) -> Tensor:
         """Bits a dimension."""
         num_bins = 2**self.settings.num_bits
