@@ -392,8 +392,8 @@ def judge(
         metrics = metrics_of(seeds)
         if not metrics:
             raise InputError(
-                f"{name(arm)}: no metric was tested against random bases in every seed; name one "
-                "in --metrics of reproduce.basis_test that a rotation changes, for all seeds alike"
+                f"{name(arm)}: no metric was tested against random bases in every seed; test all "
+                "seeds by one that a rotation changes, with reproduce.basis_test"
             )
         for metric in metrics:
             verdicts.append(_judge_arm(arm, dataset, seeds, metric, seed, alpha))
