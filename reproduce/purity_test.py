@@ -161,6 +161,7 @@ def main() -> None:
             )
     decode = _own_decoder(_DECODER.value) if _DECODER.value else None
     program.start_tensorflow()
+    import numpy as np
     import pandas as pd
 
     from data.files import save_npz, write_text

@@ -14,6 +14,10 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# As the programs have it, before any test module imports TensorFlow: the kernels decide a result's
+# last bits, and a test's own process is compared with programs.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
 # Examples are new at every run, but for continuous integration, where a run should be repeatable;
 # a busy machine must fail none.
 settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)

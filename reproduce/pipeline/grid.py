@@ -138,17 +138,22 @@ def sentences(folder: Path) -> list[str]:
     return [sentence for table in tables for sentence in table["sentence"]]
 
 
-def still_to_come(runs: Sequence[Run], end: datetime.datetime | None) -> str:
-    """What an unfinished page says of the runs that are not on it, and when they will be."""
-    waiting = [run for run in runs if not run.is_done()]
+def still_to_come(runs: Sequence[Run], done: Sequence[Run], end: datetime.datetime | None) -> str:
+    """What an unfinished page says of the runs that are not on it, and when they will be.
+
+    Args:
+        runs: All of them.
+        done: Those on the page; others may have ended since.
+        end: When all should be there, if that can be told.
+    """
+    waiting = [run for run in runs if run not in done]
     arms = {
         name: ", ".join(str(run.seed) for run in waiting if run.arm.name == name)
         for name in dict.fromkeys(run.arm.name for run in waiting)
     }
     named = "; ".join(f"{name}, seed{'s' * (',' in seeds)} {seeds}" for name, seeds in arms.items())
     when = f" All will be here about {jobs.clock(end)}." if end else ""
-    done = f"{len(runs) - len(waiting)} of {len(runs)} runs are tested."
-    return f"{done} Still to come: {named}.{when}"
+    return f"{len(done)} of {len(runs)} runs are tested. Still to come: {named}.{when}"
 
 
 class EarlyPages:
@@ -181,7 +186,7 @@ class EarlyPages:
         has_pair = all(run in done for run in self._runs[:2])
         if has_pair and self._num_shown < len(done) < len(self._runs):
             self._num_shown = len(done)
-            self._write(done, still_to_come(self._runs, end))
+            self._write(done, still_to_come(self._runs, done, end))
 
 
 def _flag(folder: Path, runs: Sequence[Run]) -> str:

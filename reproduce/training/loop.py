@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -209,6 +210,7 @@ def _choose_compilation(
     environment = {
         "device": [d.name for d in device] or platform.processor() or platform.machine(),
         "instruction_set": hardware.instruction_set(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's default"),
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "xla": compiled,
         "python": platform.python_version(),

@@ -141,9 +141,9 @@ def test_data_sets_are_loaded_by_name(tmp_path):
     assert load("npz", data_file=path).fingerprint == arrays.load(path).fingerprint
     with pytest.raises(InputError, match="unknown data set 'mnist'; expected one of"):
         load("mnist")
-    with pytest.raises(InputError, match="needs --data_file"):
+    with pytest.raises(InputError, match="npz needs data_file=PATH"):
         load("npz")
-    with pytest.raises(InputError, match="--data_file goes with --dataset=npz"):
+    with pytest.raises(InputError, match="dsprites is no file; leave out data_file="):
         load("dsprites", data_file=path)
 
 

@@ -157,8 +157,9 @@ def test_paths_come_apart_at_commas_unless_a_file_has_them(tmp_path, monkeypatch
 
 
 def test_make_hands_its_variables_on_as_they_are():
+    variables = ["DATASET=my, it's.npz", "OUTPUT=a b"]
     done = subprocess.run(
-        ["make", "-n", "-o", ".venv/.main", "reproduce", "DATASET=my, it's.npz", "OUTPUT=a b"],
+        [*["make", "--no-print-directory", "-n", "-o", ".venv/.main", "reproduce"], *variables],
         cwd=ROOT,
         capture_output=True,
         text=True,
