@@ -166,12 +166,30 @@ def _shifted_sum(parts: list[tf.Tensor], axis: int) -> tf.Tensor:
 
 
 def _to_blocks(x: tf.Tensor, stride: int) -> tf.Tensor:
-    """[batch, h, w, channels] to [batch, h / s, w / s, s s channels]."""
-    return x if stride == 1 else tf.nn.space_to_depth(x, stride)
+    """[batch, h, w, channels] to [batch, h / s, w / s, s s channels].
+
+    As tf.nn.space_to_depth, whose kernel goes element by element: with one channel seven times as
+    long.
+    """
+    if stride == 1:
+        return x
+    height, width, channels = x.shape[1:]
+    rows, places = height // stride, width // stride
+    split = tf.reshape(x, [-1, rows, stride, places, stride * channels])
+    return tf.reshape(_swap(split), [-1, rows, places, stride * stride * channels])
 
 
 def _from_blocks(x: tf.Tensor, stride: int) -> tf.Tensor:
-    return x if stride == 1 else tf.nn.depth_to_space(x, stride)
+    """The inverse of `_to_blocks`."""
+    if stride == 1:
+        return x
+    rows, places, channels = x.shape[1:]
+    split = tf.reshape(x, [-1, rows, places, stride, channels // stride])
+    return tf.reshape(_swap(split), [-1, rows * stride, places * stride, channels // stride**2])
+
+
+def _swap(x: tf.Tensor) -> tf.Tensor:
+    return tf.transpose(x, [0, 1, 3, 2, 4])
 
 
 def _matrix(kernel: tf.Tensor, stride: int) -> tf.Tensor:

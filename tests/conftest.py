@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import browsers
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from reproduce.pipeline import warm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -100,11 +104,37 @@ def start_program():
     return start
 
 
+def _environment() -> dict[str, str]:
+    """The process's own, but for pytest's word of which test is run."""
+    return {name: v for name, v in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
 @pytest.fixture(scope="session")
-def run_program():
+def warm_process():
+    """What programs are forked from, as a job's are: they need not import TensorFlow one by one."""
+    if not warm.is_possible():
+        yield None
+        return
+    with contextlib.chdir(ROOT):
+        process = warm.WarmProcess(os.environ)
+    process.environment = _environment()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def run_program(warm_process):
     """Runs `python -m reproduce.MODULE FLAGS` to its end; returns its CompletedProcess."""
 
     def run(module: str, *flags: str) -> subprocess.CompletedProcess:
+        # A test that changes the environment wants it from the start.
+        if warm_process and warm_process.environment == _environment():
+            arguments = [f"reproduce.{module}", *flags]
+            with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+                status = warm_process.run(arguments, output, {}, errors)
+                assert status is not None
+                printed = [file.seek(0) or file.read().decode() for file in (output, errors)]
+            return subprocess.CompletedProcess(arguments, status, *printed)
         return subprocess.run(
             command(module, *flags),
             cwd=ROOT,

@@ -70,7 +70,11 @@ class WarmProcess:
         theirs.close()
 
     def run(
-        self, arguments: Sequence[str], output: IO[bytes], environment: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        output: IO[bytes],
+        environment: Mapping[str, str],
+        errors: IO[bytes] | None = None,
     ) -> int | None:
         """Runs a step.
 
@@ -78,6 +82,7 @@ class WarmProcess:
             arguments: Module and flags.
             output: A file that takes what it prints.
             environment: Variables besides the process's own.
+            errors: One that takes what it prints as errors, if not the same.
 
         Returns:
             Its exit status, negative for a signal; None if it could not be begun.
@@ -86,7 +91,8 @@ class WarmProcess:
         reading, writing = os.pipe()
         with open(reading, "rb") as answer:  # noqa: PTH123 (no path)
             try:
-                socket.send_fds(self._socket, [request], [output.fileno(), writing])
+                files = [output.fileno(), (errors or output).fileno(), writing]
+                socket.send_fds(self._socket, [request], files)
             except OSError:
                 return None
             finally:
@@ -132,21 +138,29 @@ def _serve(requests: socket.socket) -> dict[str, Any] | None:
                     os.write(answer, b"%d\n" % status)
                     os.close(answer)
                     continue
-                request, (*files,), _, _ = socket.recv_fds(requests, _MAX_BYTES, 2)
+                request, (*files,), _, _ = socket.recv_fds(requests, _MAX_BYTES, 3)
                 if not request:
                     return None
-                output, answer = files
+                output, errors, answer = files
                 os.set_inheritable(answer, False)
                 pid = os.fork()
                 if pid == 0:
                     os.dup2(leash, 0)
                     os.dup2(output, 1)
-                    os.dup2(output, 2)
-                    for other in (leash, held, output, *steps, *(a for _, a in steps.values())):
+                    os.dup2(errors, 2)
+                    for other in (
+                        leash,
+                        held,
+                        output,
+                        errors,
+                        *steps,
+                        *(a for _, a in steps.values()),
+                    ):
                         os.close(other)
                     requests.close()
                     return json.loads(request)
                 os.close(output)
+                os.close(errors)
                 steps[end := os.pidfd_open(pid)] = (pid, answer)
                 ready.register(end, selectors.EVENT_READ)
                 os.write(answer, _BEGUN)
