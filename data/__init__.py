@@ -57,11 +57,11 @@ def _faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
 
 
 def _npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
-    from data import arrays
+    from data import own_npz
 
     del data_source, variant
     assert data_file is not None
-    return arrays.load(data_file)
+    return own_npz.load(data_file)
 
 
 DATASETS = {

@@ -68,7 +68,7 @@ def main() -> None:
         raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.reporting import judging
+    from reproduce.reporting import seed_verdicts
     from reproduce.training import progress
 
     if _REPORT.value:
@@ -105,8 +105,8 @@ def main() -> None:
     extras = {
         "seed": np.array(_SEED.value),
         "active": tested.active(),
-        judging.FINGERPRINT: np.array(fingerprint),
-        judging.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
+        seed_verdicts.FINGERPRINT: np.array(fingerprint),
+        seed_verdicts.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
     }
     save_npz(output.parent / "null.npz", found.nulls | extras)
     if found.cherry_picking is not None:
@@ -114,8 +114,8 @@ def main() -> None:
         write_text(output.parent / "cherry_picking.csv", text)
     write_text(output, found.table.to_csv(index=False))
     if _REPORT.value:
-        results = judging.read_representations([Path(_REPRESENTATION.value)], [output])
-        table, contrasts = judging.judge(results, seed=0)
+        results = seed_verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
+        table, contrasts = seed_verdicts.judge(results, seed=0)
         write_text(Path(_REPORT.value), page.render(results, table, contrasts))
     shown = found.table.dropna(axis=1, how="all")
     print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -20,7 +20,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.pipeline import grid, jobs, own_data
+from reproduce.pipeline import arms_for_own_data, grid, jobs
 from reproduce.pipeline.executors import LocalExecutor
 from reproduce.pipeline.profiles import PROFILES, Profile
 
@@ -52,7 +52,7 @@ def main() -> None:
     profile, seeds = PROFILES[profile_name], _seeds(PROFILES[profile_name])
     names = list(profile.arms)
     if _DATASET.value.endswith(".npz"):
-        name, profile = own_data.plan(profile, Path(_DATASET.value))
+        name, profile = arms_for_own_data.plan(profile, Path(_DATASET.value))
         names = [name]
     elif _DATASET.value != "all":
         names = [program.require_choice(_DATASET.value, [*names, "all"], "data set")]

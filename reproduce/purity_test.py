@@ -166,7 +166,7 @@ def main() -> None:
 
     from data.files import save_npz, write_text
     from reproduce.basis import representation
-    from reproduce.reporting import judging
+    from reproduce.reporting import seed_verdicts
     from reproduce.training import progress, trained_model
     from reproduce.traversal import (
         energy_matching,
@@ -230,9 +230,9 @@ def main() -> None:
     for name, table in tables.items():
         write_text(output / f"{name}.csv", table.to_csv(index=False))
     source = predictor_run if run is None else run
-    extras = {judging.RUN_FINGERPRINT: np.array(source.fingerprint())}
+    extras = {seed_verdicts.RUN_FINGERPRINT: np.array(source.fingerprint())}
     if encoded is not None:
-        extras[judging.FINGERPRINT] = np.array(encoded.fingerprint)
+        extras[seed_verdicts.FINGERPRINT] = np.array(encoded.fingerprint)
     save_npz(output / "purity_null.npz", found.nulls | extras)
     write_text(output / "traversal_purity.csv", found.table.to_csv(index=False))
     for table in (*tables.values(), found.table.dropna(axis=1, how="all")):

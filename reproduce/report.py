@@ -44,20 +44,20 @@ def main() -> None:
         program.require_choice(_PROFILE.value, PROFILES, "profile")
 
     from data.files import write_text
-    from reproduce.reporting import judging, page
+    from reproduce.reporting import page, seed_verdicts
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = judging.read_results(find_runs(program.paths(_RUNS.value)))
-        table, contrasts = judging.read_verdicts(Path(_VERDICT.value))
-        judging.check_verdicts(Path(_VERDICT.value), table, results)
+        results = seed_verdicts.read_results(find_runs(program.paths(_RUNS.value)))
+        table, contrasts = seed_verdicts.read_verdicts(Path(_VERDICT.value))
+        seed_verdicts.check_verdicts(Path(_VERDICT.value), table, results)
     else:
         files, tests = (
             [Path(path) for path in program.paths(flag.value)]
             for flag in (_REPRESENTATION, _BASIS_TEST)
         )
-        results = judging.read_representations(files, tests, _ARMS.value)
-        table, contrasts = judging.judge(results, seed=0, control=_CONTROL.value)
+        results = seed_verdicts.read_representations(files, tests, _ARMS.value)
+        table, contrasts = seed_verdicts.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     html = page.render(results, table, contrasts, _PROFILE.value, summary, _UNFINISHED.value or "")
     write_text(Path(_OUTPUT.value), html)

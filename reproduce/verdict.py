@@ -38,18 +38,18 @@ def main() -> None:
         )
     check_output(_OUTPUT.value)
     from data.files import write_text
-    from reproduce.reporting import judging
+    from reproduce.reporting import seed_verdicts
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = judging.read_results(find_runs(program.paths(_RUNS.value)))
+        results = seed_verdicts.read_results(find_runs(program.paths(_RUNS.value)))
     else:
         files, tests = (
             [Path(path) for path in program.paths(flag.value)]
             for flag in (_REPRESENTATION, _BASIS_TEST)
         )
-        results = judging.read_representations(files, tests, _ARMS.value)
-    table, contrasts = judging.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
+        results = seed_verdicts.read_representations(files, tests, _ARMS.value)
+    table, contrasts = seed_verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))

@@ -26,7 +26,7 @@ from data.files import InputError
 from reproduce.explore import blind, frames, loaded_run
 from reproduce.explore.loaded_run import MAX_SHOWN, LoadedRun, Space
 from reproduce.metrics import registry
-from reproduce.reporting import judging
+from reproduce.reporting import seed_verdicts
 from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
 from reproduce.serving.refusals import Refusal, parse_object
 from reproduce.training.run_directory import RunDirectory
@@ -306,7 +306,7 @@ def _describe(staged: LoadedRun, space: Space, path: int) -> dict[str, Any]:
         metrics.append(
             {
                 "name": name,
-                "title": judging.title(name),
+                "title": seed_verdicts.title(name),
                 "sign": registry.sign_of(name),
                 "path": values.tolist(),
                 "random": {"low": low, "median": median, "high": high},

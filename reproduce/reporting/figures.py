@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from models.registry import MODELS, Term
-from reproduce.reporting import judging, style
-from reproduce.reporting.judging import SeedResult
+from reproduce.reporting import seed_verdicts, style
+from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.reporting.style import (
     ARM_COLOURS,
     LEARNED,
@@ -84,7 +84,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
 
     A decoder's latent blocks are tested against some families alone; other arms are left out.
     """
-    if metric.startswith(judging.PURITY):
+    if metric.startswith(seed_verdicts.PURITY):
         results = [result for result in results if result.is_tested(family, metric)]
     arms = _arms(results)
     columns = max(map(len, arms.values()))
@@ -97,9 +97,9 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
                 axis.set_axis_off()
             for axis, result in zip(row, seeds, strict=False):
                 _null_panel(axis, result, family, metric, edges)
-            row[0].set_ylabel(_wrap(judging.name(arm)), fontsize=8)
+            row[0].set_ylabel(_wrap(seed_verdicts.name(arm)), fontsize=8)
         for axis in axes[-1]:
-            axis.set_xlabel(judging.title(metric))
+            axis.set_xlabel(seed_verdicts.title(metric))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
@@ -174,7 +174,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
                     label=f"seed {result.seed}" if result.run else None,
                 )
                 top = max(top, (mean + sd).max())
-            axis.set_title(judging.name(arm), loc="left")
+            axis.set_title(seed_verdicts.name(arm), loc="left")
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
         named = max(axes.flat, key=lambda axis: len(axis.lines))
         handles, labels = named.get_legend_handles_labels()
@@ -183,7 +183,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
         for axis in axes.flat:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
-        axes[0, 0].set_ylabel(f"{judging.title(metric)}, mean and SD over paths")
+        axes[0, 0].set_ylabel(f"{seed_verdicts.title(metric)}, mean and SD over paths")
     return figure
 
 
@@ -215,7 +215,7 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
                     markersize=3.5,
                     label=f"learned, seed {result.seed}" if result.run else "learned basis",
                 )
-            axis.set_title(judging.name(arm), loc="left")
+            axis.set_title(seed_verdicts.name(arm), loc="left")
             axis.set_xlabel("k, how many of the best axes are shown")
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylim(bottom=0)
@@ -250,11 +250,11 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
             axis.plot(np.mean(z), place, "|", color="black", markersize=22, markeredgewidth=1.5)
         axis.axvspan(-2, 2, color=RANDOM, alpha=0.25, linewidth=0)
         axis.text(0, -0.75, "random bases, ±2 SD", ha="center", va="bottom", fontsize=8)
-        axis.set_yticks(range(len(arms)), [_wrap(judging.name(arm)) for arm in arms])
+        axis.set_yticks(range(len(arms)), [_wrap(seed_verdicts.name(arm)) for arm in arms])
         axis.set_ylim(len(arms) - 0.4, -0.7)
         axis.set_xlabel(
-            f"{judging.title(metric)} of the learned basis, in standard deviations from the mean "
-            "of random bases of all latents\n(a dot for each seed; the bar is their mean)"
+            f"{seed_verdicts.title(metric)} of the learned basis, in standard deviations from the "
+            "mean of random bases of all latents\n(a dot for each seed; the bar is their mean)"
         )
     return figure
 
@@ -279,7 +279,7 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                         color=ARM_COLOURS[index % len(ARM_COLOURS)],
                         linestyle=SEED_STYLES[index % len(SEED_STYLES)],
                         linewidth=1,
-                        label=None if arm in seen else judging.name(arm),
+                        label=None if arm in seen else seed_verdicts.name(arm),
                     )
                 seen.add(arm)
         for axis, term in zip(axes[0], terms, strict=False):

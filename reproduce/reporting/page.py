@@ -16,8 +16,8 @@ from data.files import load_npz
 from models.registry import MODELS
 from reproduce.basis import bases
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
-from reproduce.reporting import figures, judging
-from reproduce.reporting.judging import SeedResult
+from reproduce.reporting import figures, seed_verdicts
+from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
@@ -36,7 +36,7 @@ def render(
 
     Args:
         results: Every seed's result.
-        table: Their verdicts, as `judging.judge` gives them.
+        table: Their verdicts, as `seed_verdicts.judge` gives them.
         contrasts: The contrasts between arms, with them.
         profile: The main job's profile, if it is one.
         summary: The profile's, in words.
@@ -49,20 +49,20 @@ def render(
     results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
     trained = [result for result in results if result.run is not None]
     sections = []
-    by_purity = [result for result in results if result.is_tested("haar", judging.PURITY)]
+    by_purity = [result for result in results if result.is_tested("haar", seed_verdicts.PURITY)]
     for metric, shown in (
-        (judging.metrics_of(results)[0], results),
-        (judging.PURITY, by_purity),
+        (seed_verdicts.metrics_of(results)[0], results),
+        (seed_verdicts.PURITY, by_purity),
     ):
         if not shown:
             continue
         dose = figures.interpolation_curves(shown, metric)
         sections.append(
             {
-                "name": judging.title(metric),
+                "name": seed_verdicts.title(metric),
                 "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
                 "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
-                if metric != judging.PURITY
+                if metric != seed_verdicts.PURITY
                 or any(result.is_tested("haar_active", metric) for result in shown)
                 else None,
                 "dose": figures.to_svg(dose) if dose else None,
@@ -81,16 +81,16 @@ def render(
         profile=profile,
         summary=summary,
         unfinished=unfinished,
-        primary=judging.metrics_of(results)[0],
+        primary=seed_verdicts.metrics_of(results)[0],
         primaries=[
             row for row in table.to_dict("records") if row["metric"] == _primary(row, table)
         ],
         verdicts=table.to_dict("records"),
         metrics_tested=_metric_rows(table),
         contrasts=contrasts.to_dict("records"),
-        num_primary=judging.NUM_PRIMARY,
-        headline_of=judging.headline,
-        name=judging.name,
+        num_primary=seed_verdicts.NUM_PRIMARY,
+        headline_of=seed_verdicts.headline,
+        name=seed_verdicts.name,
         dataset=_describe_dataset(results[0]),
         sections=sections,
         picked=figures.to_svg(picking) if picking else None,
@@ -131,16 +131,16 @@ def _describe_dataset(result: SeedResult) -> dict[str, Any]:
 def _seed_row(result: SeedResult) -> dict[str, Any]:
     """One line of the table of seeds."""
     row: dict[str, Any] = {
-        "arm": judging.name(result.arm),
+        "arm": seed_verdicts.name(result.arm),
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
         "left_out": result.encoded.left_out(),
         "metrics": [],
     }
     drifts = control_drifts(result.frame, result.nulls)
-    for metric in judging.metrics_of([result]):
+    for metric in seed_verdicts.metrics_of([result]):
         tests = {}
-        for family in judging.NULLS:
+        for family in seed_verdicts.NULLS:
             tests[family] = {
                 "observed": result.observed(family, metric),
                 "mean": result.null(family, metric).mean(),
@@ -150,7 +150,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
         row["metrics"].append(
             {
-                "name": judging.title(metric),
+                "name": seed_verdicts.title(metric),
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
                 "rho": references["supervised"] and references["supervised"]["rho"],
@@ -165,7 +165,7 @@ def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     own = table.loc[
         table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
     ]
-    wanted = judging.primary_metric(row["model"])
+    wanted = seed_verdicts.primary_metric(row["model"])
     return wanted if wanted in set(own) else own.iloc[0]
 
 
@@ -176,8 +176,8 @@ def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
         assert result.run is not None
         file = result.run.path / f"{name}.csv"
         if file.exists():
-            rows = judging.read_table(file, ["factor"], min_rows=0).to_dict("records")
-            found.append({"arm": judging.name(result.arm), "seed": result.seed, "rows": rows})
+            rows = seed_verdicts.read_table(file, ["factor"], min_rows=0).to_dict("records")
+            found.append({"arm": seed_verdicts.name(result.arm), "seed": result.seed, "rows": rows})
     return found
 
 
@@ -187,7 +187,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
     if not (result.run.path / "leakage.csv").exists():
         return []
     learned, random, data = (
-        judging.read_table(result.run.path / f"{name}.csv", columns)
+        seed_verdicts.read_table(result.run.path / f"{name}.csv", columns)
         for name, columns in (
             ("leakage", ["axis", "purity", "dead"]),
             ("random_leakage", ["axis", "purity", "dead"]),
@@ -195,7 +195,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
         )
     )
     frames = load_npz(result.run.traversals_file, ["learned/frames"])["learned/frames"]
-    table = judging.read_table(result.run.path / "traversals.csv", ["basis", "axis"])
+    table = seed_verdicts.read_table(result.run.path / "traversals.csv", ["basis", "axis"])
     axes = table.loc[table["basis"] == "learned", "axis"]
     strips = dict(zip(axes, frames, strict=True))
     names = [column for column in data.columns if column != "given"]
@@ -206,7 +206,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
         sentences.append(f"axis {row['axis']}: {parts}")
     return [
         {
-            "arm": judging.name(result.arm),
+            "arm": seed_verdicts.name(result.arm),
             "seed": result.seed,
             "svg": figures.to_svg(figures.leakage(learned, random, data, strips)),
             "sentences": sentences,
@@ -258,20 +258,24 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
         model = MODELS[_model(seeds[0])]
         columns = ["step", *(term.column for term in model.terms)]
         logs = [
-            judging.read_table(result.run.training_file, columns, min_rows=0)
+            seed_verdicts.read_table(result.run.training_file, columns, min_rows=0)
             for result in seeds
             if result.run
         ]
         ends = [log.iloc[-1] for log in logs if len(log)]
         if not ends:
-            rows.append({"arm": judging.name(arm), "reached": "not trained", "published": ""})
+            rows.append({"arm": seed_verdicts.name(arm), "reached": "not trained", "published": ""})
             continue
         parts = []
         for term in model.terms:
             values = ", ".join(f"{end[term.column]:.3g}" for end in ends)
             parts.append(f"{term.label} {values}")
         rows.append(
-            {"arm": judging.name(arm), "reached": "; ".join(parts), "published": model.published}
+            {
+                "arm": seed_verdicts.name(arm),
+                "reached": "; ".join(parts),
+                "published": model.published,
+            }
         )
     return rows
 
@@ -282,15 +286,15 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     for record in table.to_dict("records"):
         families = {
             family: {key: record.get(f"{family}_{key}") for key in ("observed", "null_mean", "p")}
-            for family in judging.NULLS
+            for family in seed_verdicts.NULLS
         }
         rows.append(
             {
-                "arm": judging.name(str(record["model"])),
-                "metric": judging.title(str(record["metric"])),
+                "arm": seed_verdicts.name(str(record["model"])),
+                "metric": seed_verdicts.title(str(record["metric"])),
                 "num_seeds": record["num_seeds"],
                 "headline": "no verdict"
-                if not judging.is_known(record)
+                if not seed_verdicts.is_known(record)
                 else "special"
                 if record["special"]
                 else "not distinguishable",
@@ -308,7 +312,7 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
     rows = [by_k.get(k) for k in BEST_K] + [by_k[max(by_k)]]
     return [
         {
-            "arm": judging.name(result.arm),
+            "arm": seed_verdicts.name(result.arm),
             "seed": result.seed if result.run else None,
             "rows": rows,
         }
@@ -318,16 +322,16 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
 def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
     """The test against general linear maps (N3), which is exploratory: a row for each metric."""
     rows = []
-    for metric in judging.metrics_of([result]):
+    for metric in seed_verdicts.metrics_of([result]):
         entries = [
             result.row(family, metric) for family in ("general_linear", "general_linear_traversal")
         ]
         if all(entries):
             rows.append(
                 {
-                    "arm": judging.name(result.arm),
+                    "arm": seed_verdicts.name(result.arm),
                     "seed": result.seed if result.run else None,
-                    "metric": judging.title(metric),
+                    "metric": seed_verdicts.title(metric),
                     "entries": entries,
                 }
             )
@@ -337,7 +341,7 @@ def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
 def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     """One seed's traversals as a picture."""
     arrays = load_npz(run.traversals_file, ["learned/frames"])
-    table = judging.read_table(run.path / "traversals.csv", ["basis", "axis", "step", "dead"])
+    table = seed_verdicts.read_table(run.path / "traversals.csv", ["basis", "axis", "step", "dead"])
     strips = {
         key.removesuffix("/frames"): value
         for key, value in arrays.items()
@@ -352,7 +356,7 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     sheet = figures.to_png(figures.sample_sheet(samples)) if samples else None
     dead = table.groupby("basis")["dead"].sum()
     return {
-        "arm": judging.name(result.arm),
+        "arm": seed_verdicts.name(result.arm),
         "seed": result.seed,
         "png": base64.b64encode(picture).decode(),
         "samples": base64.b64encode(sheet).decode() if sheet else None,
@@ -365,7 +369,7 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
 
 def _null_sizes(results: Sequence[SeedResult]) -> list[str]:
     """The numbers of draws in the seeds' confirmatory nulls, without repetitions."""
-    sizes = {len(result.null("haar", judging.metrics_of([result])[0])) for result in results}
+    sizes = {len(result.null("haar", seed_verdicts.metrics_of([result])[0])) for result in results}
     return [str(size) for size in sorted(sizes)]
 
 
@@ -375,7 +379,7 @@ def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
     for result in results:
         assert result.run is not None
         config = flatten(json.loads(result.run.read_config().to_json()))
-        arms.setdefault(judging.name(result.arm), []).append(config)
+        arms.setdefault(seed_verdicts.name(result.arm), []).append(config)
     configs = [config for configs in arms.values() for config in configs]
     keys = [key for key in (configs[0] if configs else {}) if key != "data_file"]
     rows = {}

@@ -13,7 +13,7 @@ from definitions import mig
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data import arrays, checked
+from data import checked, own_npz
 from data.files import InputError, load_npz
 from reproduce.api import assess_basis
 from reproduce.basis import representation
@@ -293,7 +293,7 @@ def test_any_arrays_are_refused_or_read_right_as_images(tmp_path_factory, given_
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            dataset = arrays.load(file)
+            dataset = own_npz.load(file)
         except InputError:
             return
     images = content["images"].reshape(len(dataset), *dataset.image_shape)
@@ -327,7 +327,7 @@ def test_the_original_dsprites_archive_is_read_as_it_is(tmp_path):
         latents_values=classes * 1.0,
         metadata=about,
     )
-    read = arrays.load(tmp_path / "dsprites.npz")
+    read = own_npz.load(tmp_path / "dsprites.npz")
     assert read.factor_names == ("shape", "scale", "pos_x", "pos_y")  # one orientation: constant
     assert read.factor_sizes == (3, 2, 2, 2)
     assert read.factor_kinds == ("categorical", "ordered", "ordered", "ordered")
@@ -343,4 +343,4 @@ def test_images_of_other_channels_are_refused_when_they_are_read(tmp_path, shape
         **{"factors": np.arange(6), "factor_names": ["a"], "factor_sizes": [6]},
     )
     with pytest.raises(InputError, match="channels; expected 1 or 3"):
-        arrays.load(tmp_path / "i.npz")
+        own_npz.load(tmp_path / "i.npz")

@@ -16,7 +16,7 @@ import scipy.special
 import scipy.stats
 
 import models
-from data import arrays
+from data import own_npz
 from data.files import InputError
 from models.architectures import GAN_NETWORKS
 from models.settings import InfoGANSettings
@@ -492,7 +492,7 @@ TINY = {
 
 def config_of(data_file: Path, **changes) -> RunConfig:
     recipe = override(find("infogan", "infogan_smoke"), TINY | changes)
-    dataset = arrays.load(data_file)
+    dataset = own_npz.load(data_file)
     fingerprint, shape = dataset.fingerprint, dataset.image_shape
     return RunConfig(recipe, "npz", "rendered", str(data_file), fingerprint, shape, 0)
 
@@ -503,7 +503,7 @@ def train(config: RunConfig, path: Path) -> RunDirectory:
     run = RunDirectory(path)
     with run.locked():
         run.claim(config)
-        loop.train(config, arrays.load(config.data_file), run)
+        loop.train(config, own_npz.load(config.data_file), run)
     return run
 
 

@@ -17,7 +17,7 @@ import pytest
 from browsers import PATIENCE
 from scipy import stats
 
-from data import arrays
+from data import own_npz
 from data.files import InputError, load_npz
 from models.settings import BetaVAESettings
 from reproduce.basis import representation
@@ -37,7 +37,7 @@ SIDE = 16
 
 def config_of(data_file: Path, model: str, **changes) -> RunConfig:
     recipe = override(find(model, "predictor_smoke" if model != "beta_vae" else "smoke"), changes)
-    dataset = arrays.load(data_file)
+    dataset = own_npz.load(data_file)
     if model != "beta_vae":
         settings = recipe.settings.fitted_to(dataset, recipe.num_steps)
         recipe = dataclasses.replace(recipe, settings=settings)
@@ -159,7 +159,7 @@ def trained_run(tensorflow, tiny, tmp_path_factory) -> RunDirectory:
         "runs/a": config_of(tiny, "beta_vae", **vae),
         "predictors/16": config_of(tiny, "factor_predictor", **once),
     }
-    dataset = arrays.load(tiny)
+    dataset = own_npz.load(tiny)
     for name, config in runs.items():
         run = RunDirectory(results / name)
         with run.locked():

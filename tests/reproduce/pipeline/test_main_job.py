@@ -13,7 +13,7 @@ from data import dsprites
 from models.registry import PRIMARY
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
-from reproduce.reporting import judging, page
+from reproduce.reporting import page, seed_verdicts
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory
 from reproduce.training.trained_model import draw_images
@@ -104,7 +104,7 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "undefined" not in page.lower()
     for row in pd.read_csv(output / "verdict.csv").to_dict("records"):
-        if row["metric"] == judging.primary_metric(row["model"]):
+        if row["metric"] == seed_verdicts.primary_metric(row["model"]):
             assert row["sentence"] in page
     for text in ("full_covariance", "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
@@ -138,8 +138,8 @@ def test_the_last_page_is_that_of_the_programs_by_themselves(job, run_program, t
 
 @pytest.mark.parametrize("arm", ["beta_vae-full_covariance", "infogan", "glow"])
 def test_a_page_can_do_with_a_single_arm(job, arm):
-    results = judging.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
-    table, contrasts = judging.judge(results, seed=0)
+    results = seed_verdicts.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
+    table, contrasts = seed_verdicts.judge(results, seed=0)
     html = page.render(results, table, contrasts, "smoke", "a check", "all others")
     assert "all others" in html
     assert "was not made" in html

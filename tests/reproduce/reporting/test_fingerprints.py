@@ -10,7 +10,7 @@ import pytest
 from data.files import InputError, load_npz, save_npz, write_text
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import judging
+from reproduce.reporting import seed_verdicts
 
 
 def made(folder, name, seed, **extras):
@@ -24,7 +24,7 @@ def made(folder, name, seed, **extras):
     found = assessment.assess(encoded, assessment.Plan(["haar", "haar_active"], ["mig"], 19))
     test = folder / name / "basis_test.csv"
     write_text(test, found.table.to_csv(index=False))
-    keys = {judging.FINGERPRINT: np.array(encoded.fingerprint)} | extras
+    keys = {seed_verdicts.FINGERPRINT: np.array(encoded.fingerprint)} | extras
     save_npz(test.with_name("null.npz"), found.nulls | keys)
     return file, test
 
@@ -37,51 +37,51 @@ def pair(tmp_path_factory):
 
 def test_tests_in_the_order_of_their_representations_are_read(pair):
     (a, test_a), (b, test_b) = pair
-    assert len(judging.read_representations([a, b], [test_a, test_b])) == 2
+    assert len(seed_verdicts.read_representations([a, b], [test_a, test_b])) == 2
 
 
 def test_tests_in_another_order_are_refused(pair):
     (a, test_a), (b, test_b) = pair
     with pytest.raises(InputError, match="computed from another representation"):
-        judging.read_representations([a, b], [test_b, test_a])
+        seed_verdicts.read_representations([a, b], [test_b, test_a])
 
 
 def test_draws_of_another_test_are_refused_even_of_old_files(pair, tmp_path):
     (a, test_a), (_, test_b) = pair
     write_text(tmp_path / "basis_test.csv", test_a.read_text())
     draws = load_npz(test_b.with_name("null.npz"))
-    del draws[judging.FINGERPRINT]  # as it was written before there were any
+    del draws[seed_verdicts.FINGERPRINT]  # as it was written before there were any
     save_npz(tmp_path / "null.npz", draws)
     with pytest.raises(InputError, match="not of the same test"):
-        judging.read_representations([a], [tmp_path / "basis_test.csv"])
+        seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])
 
 
 @pytest.mark.parametrize("arms", [(), ("mine", "mine")])
 def test_one_file_twice_is_not_two_seeds(pair, arms):
     (a, test_a), _ = pair
-    results = judging.read_representations([a, a], [test_a, test_a], arms)
+    results = seed_verdicts.read_representations([a, a], [test_a, test_a], arms)
     with pytest.raises(InputError, match="same latents"):
-        judging.judge(results, seed=0)
+        seed_verdicts.judge(results, seed=0)
 
 
 def test_a_test_of_factors_described_anew_is_no_test_of_the_representation(tmp_path):
-    file, test = made(tmp_path, "a", 0, **{judging.TURNED_KEY: np.array("a,b")})
+    file, test = made(tmp_path, "a", 0, **{seed_verdicts.TURNED_KEY: np.array("a,b")})
     with pytest.raises(InputError, match="described anew"):
-        judging.read_representations([file], [test])
+        seed_verdicts.read_representations([file], [test])
 
 
 def test_a_verdict_of_other_results_is_refused(pair, tmp_path):
     (a, test_a), (b, test_b) = pair
-    both = judging.read_representations([a, b], [test_a, test_b], ["x", "y"])
-    table, contrasts = judging.judge(both, seed=0)
+    both = seed_verdicts.read_representations([a, b], [test_a, test_b], ["x", "y"])
+    table, contrasts = seed_verdicts.judge(both, seed=0)
     write_text(tmp_path / "verdict.csv", table.to_csv(index=False))
     write_text(tmp_path / "contrast.csv", contrasts.to_csv(index=False))
-    read, _ = judging.read_verdicts(tmp_path / "verdict.csv")
-    judging.check_verdicts(tmp_path / "verdict.csv", read, both)
-    exchanged = judging.read_representations([b, a], [test_b, test_a], ["x", "y"])
+    read, _ = seed_verdicts.read_verdicts(tmp_path / "verdict.csv")
+    seed_verdicts.check_verdicts(tmp_path / "verdict.csv", read, both)
+    exchanged = seed_verdicts.read_representations([b, a], [test_b, test_a], ["x", "y"])
     for others in (exchanged, both[:1]):
         with pytest.raises(InputError, match="is of other results"):
-            judging.check_verdicts(tmp_path / "verdict.csv", read, others)
+            seed_verdicts.check_verdicts(tmp_path / "verdict.csv", read, others)
 
 
 @pytest.mark.parametrize("field", ["latents", "factors", "factor_names", "log_variance"])
@@ -105,4 +105,4 @@ def test_a_damaged_number_in_a_table_is_named(pair, tmp_path):
     cells[7] = "small"
     write_text(tmp_path / "basis_test.csv", "\n".join([header, ",".join(cells), *rest]))
     with pytest.raises(InputError, match=r"basis_test\.csv: damaged \(column p_value"):
-        judging.read_representations([a], [tmp_path / "basis_test.csv"])
+        seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import arrays
+from data import own_npz
 from models.settings import BetaVAESettings
 from reproduce.program import RunError, start_tensorflow
 from reproduce.training.recipes import Recipe, find, override
@@ -30,7 +30,7 @@ SHORT = {"batch_size": 8, "num_steps": 60, "log_every": 10, "checkpoint_every": 
 
 def config_of(data_file: Path, seed: int = 0, **changes) -> RunConfig:
     recipe = override(find("beta_vae", "smoke"), SHORT | changes)
-    dataset = arrays.load(data_file)
+    dataset = own_npz.load(data_file)
     return RunConfig(
         recipe,
         "npz",
@@ -62,7 +62,7 @@ def train(config: RunConfig, path: Path, **options) -> RunDirectory:
     run = RunDirectory(path)
     with run.locked():
         run.claim(config)
-        loop.train(config, arrays.load(config.data_file), run, **options)
+        loop.train(config, own_npz.load(config.data_file), run, **options)
     return run
 
 
@@ -147,7 +147,7 @@ def test_batches_and_noise_follow_from_seed_and_step(tensorflow, tiny):
     def given(seed, steps):
         config = config_of(tiny, seed)
         strategy = tensorflow.distribute.get_strategy()
-        dataset = arrays.load(tiny)
+        dataset = own_npz.load(tiny)
         run_steps = loop.make_step_function(Watcher(), config, dataset, strategy, xla=False)
         return [tuple(run_steps(step, 1)[0]) for step in steps]
 
@@ -299,7 +299,7 @@ def ten_steps_on_one_and_two_devices(data_file: Path) -> list[tuple[np.ndarray, 
     # Adagrad, unlike Adam, tells gradients of double size apart.
     settings = BetaVAESettings(network="compact", optimizer="adagrad", learning_rate=1e-2)
     config = dataclasses.replace(config_of(data_file), recipe=Recipe("beta_vae", settings, 8, 10))
-    dataset = arrays.load(data_file)
+    dataset = own_npz.load(data_file)
     outcomes = []
     for strategy in (
         tf.distribute.get_strategy(),

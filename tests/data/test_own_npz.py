@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from data import Dataset, arrays, load
+from data import Dataset, load, own_npz
 from data.dataset import pack
 from data.files import InputError
 
@@ -34,7 +34,7 @@ def dataset_of(images: np.ndarray) -> Dataset:
 
 
 def test_reads_images_factors_names_and_sizes(tmp_path):
-    dataset = arrays.load(write(tmp_path / "mine.npz"))
+    dataset = own_npz.load(write(tmp_path / "mine.npz"))
     assert (dataset.name, dataset.bits, dataset.image_shape) == ("mine", 8, (3, 5, 3))
     assert (dataset.factor_names, dataset.factor_sizes) == (("side", "size"), (2, 3))
     assert dataset.factors.tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]
@@ -44,7 +44,7 @@ def test_reads_images_factors_names_and_sizes(tmp_path):
 
 def test_images_of_zeros_and_ones_are_binary(tmp_path):
     images = np.random.default_rng(0).integers(2, size=(6, 3, 5), dtype=np.uint8)
-    dataset = arrays.load(write(tmp_path / "file.npz", images=images))
+    dataset = own_npz.load(write(tmp_path / "file.npz", images=images))
     assert (dataset.bits, dataset.image_shape) == (1, (3, 5, 1))
     assert dataset.storage.shape == (6, 2)  # 15 bits take two bytes
     np.testing.assert_array_equal(dataset.images(np.arange(6))[..., 0], images)
@@ -53,7 +53,7 @@ def test_images_of_zeros_and_ones_are_binary(tmp_path):
 def test_a_single_two_makes_images_of_eight_bits(tmp_path):
     images = np.zeros((6, 3, 5, 1), np.uint8)
     images[5, 2, 4, 0] = 2
-    dataset = arrays.load(write(tmp_path / "file.npz", images=images))
+    dataset = own_npz.load(write(tmp_path / "file.npz", images=images))
     assert dataset.bits == 8
     assert dataset.images(np.array([5])).max() == np.float32(2 / 255)
 
@@ -91,7 +91,7 @@ def test_tensorflow_gathers_the_same_images(tensorflow, shape, largest):
 
 def test_fingerprint_tells_data_sets_apart(tmp_path):
     def fingerprint(**changes):
-        return arrays.load(write(tmp_path / "file.npz", **changes)).fingerprint
+        return own_npz.load(write(tmp_path / "file.npz", **changes)).fingerprint
 
     images = np.arange(6 * 45, dtype=np.uint8).reshape(6, 3, 5, 3)
     factors = np.indices((2, 3)).reshape(2, -1).T
@@ -131,14 +131,14 @@ def test_fingerprint_tells_data_sets_apart(tmp_path):
 def test_mistakes_are_named_with_the_file(tmp_path, changes, message):
     path = write(tmp_path / "mine.npz", **changes)
     with pytest.raises(InputError, match=message) as error:
-        arrays.load(path)
+        own_npz.load(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_data_sets_are_loaded_by_name(tmp_path):
     path = write(tmp_path / "mine.npz")
-    assert load("npz", data_file=path).fingerprint == arrays.load(path).fingerprint
+    assert load("npz", data_file=path).fingerprint == own_npz.load(path).fingerprint
     with pytest.raises(InputError, match="unknown data set 'mnist'; expected one of"):
         load("mnist")
     with pytest.raises(InputError, match="npz needs data_file=PATH"):
@@ -176,9 +176,9 @@ def test_kinds_of_factors_are_read_and_checked(tmp_path):
     path = tmp_path / "kinds.npz"
     for kinds in (["categorical"], ["angle"]):
         np.savez(path, factor_kinds=kinds, **arrays_)
-        assert arrays.load(path).factor_kinds == tuple(kinds)
+        assert own_npz.load(path).factor_kinds == tuple(kinds)
     np.savez(path, **arrays_)
-    assert arrays.load(path).factor_kinds == ("ordered",)
+    assert own_npz.load(path).factor_kinds == ("ordered",)
     np.savez(path, factor_kinds=["colour"], **arrays_)
     with pytest.raises(InputError, match="expected one of categorical, ordered, angle"):
-        arrays.load(path)
+        own_npz.load(path)

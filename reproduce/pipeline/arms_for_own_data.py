@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from data import arrays
+from data import own_npz
 from data.dataset import Dataset
 from data.files import InputError
 from reproduce.pipeline.profiles import Arm, Profile
@@ -23,13 +23,13 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
 
     Args:
         profile: With arms for `dsprites` and for `faces`.
-        path: An .npz, as `arrays.load` reads it.
+        path: An .npz, as `own_npz.load` reads it.
 
     Raises:
         InputError: If the file is damaged, an image's side is no multiple of 16, or the profile
             has no arms for such images.
     """
-    dataset = arrays.load(path)
+    dataset = own_npz.load(path)
     height, width, channels = dataset.image_shape
     if height % _STEP or width % _STEP:
         raise InputError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data import arrays
+from data import own_npz
 from data.files import InputError
-from reproduce.pipeline import own_data
+from reproduce.pipeline import arms_for_own_data
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.training import recipes
 
@@ -34,7 +34,7 @@ def settings_of(arm):
 def test_colour_gets_the_arms_of_faces_and_binary_those_of_dsprites(tmp_path, profile):
     for shape, top, like in (((64, 64, 3), 255, "faces"), ((64, 64, 1), 1, "dsprites")):
         path = write(tmp_path / "mine.npz", shape, top)
-        name, planned = own_data.plan(PROFILES[profile], path)
+        name, planned = arms_for_own_data.plan(PROFILES[profile], path)
         arms, models = planned.arms[name], PROFILES[profile].arms[like]
         assert (name, set(planned.arms)) == ("mine", {"mine"})
         assert [(a.name, a.model, a.recipe) for a in arms] == [
@@ -55,9 +55,9 @@ def test_images_are_averaged_down_as_far_as_the_arms_see_them_and_sides_allow(
     tmp_path, height, width, seen
 ):
     path = write(tmp_path / "mine.npz", (height, width, 3))
-    name, planned = own_data.plan(PROFILES["quick"], path)
+    name, planned = arms_for_own_data.plan(PROFILES["quick"], path)
     for arm in planned.arms[name]:
-        dataset = arrays.load(path).at_size(settings_of(arm).image_size)
+        dataset = own_npz.load(path).at_size(settings_of(arm).image_size)
         assert dataset.image_shape[0] == seen
         assert not dataset.image_shape[0] % 16
         assert not dataset.image_shape[1] % 16
@@ -65,13 +65,13 @@ def test_images_are_averaged_down_as_far_as_the_arms_see_them_and_sides_allow(
 
 def test_a_name_that_is_taken_and_a_single_factor(tmp_path):
     path = write(tmp_path / "faces.npz", (32, 32, 3), num_factors=1)
-    name, planned = own_data.plan(PROFILES["quick"], path)
+    name, planned = arms_for_own_data.plan(PROFILES["quick"], path)
     assert name == "faces-own"
     assert [a.changes["num_codes"] for a in planned.arms[name] if a.model == "infogan"] == ["2"]
 
 
 def test_factors_that_are_not_there_are_not_turned(tmp_path):
-    name, planned = own_data.plan(
+    name, planned = arms_for_own_data.plan(
         PROFILES["controls"], write(tmp_path / "mine.npz", (64, 64, 1), 1)
     )
     assert any(arm.turned_factors for arm in PROFILES["controls"].arms["dsprites"])
@@ -80,9 +80,9 @@ def test_factors_that_are_not_there_are_not_turned(tmp_path):
 
 def test_what_no_model_takes_is_refused(tmp_path):
     with pytest.raises(InputError, match="images are 50 x 64; expected sides that are multiples"):
-        own_data.plan(PROFILES["quick"], write(tmp_path / "mine.npz", (50, 64, 3)))
+        arms_for_own_data.plan(PROFILES["quick"], write(tmp_path / "mine.npz", (50, 64, 3)))
     with pytest.raises(InputError, match="no models for images that are not binary"):
-        own_data.plan(PROFILES["controls"], write(tmp_path / "mine.npz", (64, 64, 3)))
+        arms_for_own_data.plan(PROFILES["controls"], write(tmp_path / "mine.npz", (64, 64, 3)))
 
 
 def test_the_main_job_trains_on_the_file(run_program, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from data.files import InputError, save_npz, write_text
 from reproduce.basis import assessment, bases, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import judging, page
+from reproduce.reporting import page, seed_verdicts
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory, find_runs
 
@@ -51,7 +51,7 @@ def runs(tmp_path_factory):
 
 
 def test_aligned_arms_are_special_and_rotated_ones_are_not(runs):
-    table, contrasts = judging.judge(judging.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
     special = table.set_index("model")["special"]
     assert special["beta_vae/diagonal"]
     assert not special["beta_vae/full_covariance"]
@@ -67,25 +67,25 @@ def test_an_untrained_run_has_an_empty_log_and_a_verdict_and_a_trained_one_has_n
     heads = "step,loss,reconstruction,kl,beta\n"
     write_text(run.training_file, heads)
     with pytest.raises(InputError, match=r"training\.csv: missing or damaged"):
-        judging.read_results([run])
+        seed_verdicts.read_results([run])
     config = run.read_config()
     untrained = dataclasses.replace(config.recipe, num_steps=0)
     write_text(run.config_file, dataclasses.replace(config, recipe=untrained).to_json())
-    results = judging.read_results([run])
-    table, _ = judging.judge(results, seed=0)
+    results = seed_verdicts.read_results([run])
+    table, _ = seed_verdicts.judge(results, seed=0)
     assert not table["special"].any()
     assert page._reached(results)[0]["reached"] == "not trained"
 
 
 def test_holms_family_has_five_hypotheses_whatever_was_tested(runs):
-    table, contrasts = judging.judge(judging.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
     diagonal = table.set_index("model").loc["beta_vae/diagonal"]
     assert diagonal["holm_p"] == pytest.approx(5 * diagonal["haar_p"])
     assert contrasts["holm_p"].item() == pytest.approx(4 * contrasts["p_value"].item())
 
 
 def test_sentences_say_the_numbers_and_what_would_have_been_detected(runs):
-    table, contrasts = judging.judge(judging.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
     diagonal, full = table["sentence"]
     assert "beta-VAE, diagonal posterior, 4 seeds" in diagonal
     assert f"p = {table['haar_p'][0]:.2g}" in diagonal
@@ -96,8 +96,8 @@ def test_sentences_say_the_numbers_and_what_would_have_been_detected(runs):
 
 def test_a_collapsed_seed_counts_as_one_that_shows_nothing(tmp_path):
     plant(tmp_path, 0, "diagonal", True, collapsed=True)
-    results = judging.read_results(find_runs([str(tmp_path)]))
-    table, contrasts = judging.judge(results, seed=0)
+    results = seed_verdicts.read_results(find_runs([str(tmp_path)]))
+    table, contrasts = seed_verdicts.judge(results, seed=0)
     assert table["collapsed"].item() == 1
     assert table["haar_active_p"].item() == 1.0
     assert not table["special"].item()
@@ -110,8 +110,8 @@ def test_settings_that_differ_make_arms_of_their_own(tmp_path):
         for seed in range(2):
             plant(tmp_path, seed, "diagonal", True, beta=beta)
             plant(tmp_path, seed, "full_covariance", False, beta=beta)
-    results = judging.read_results(find_runs([str(tmp_path)]))
-    table, contrasts = judging.judge(results, seed=0)
+    results = seed_verdicts.read_results(find_runs([str(tmp_path)]))
+    table, contrasts = seed_verdicts.judge(results, seed=0)
     assert set(table["model"]) == {
         f"beta_vae/{posterior} beta={beta}"
         for posterior in ("diagonal", "full_covariance")
@@ -153,9 +153,9 @@ def test_anybodys_files_are_judged_by_arm_and_contrasted(tmp_path, run_program):
 
 
 def test_the_same_seed_twice_is_refused(runs):
-    results = judging.read_results([runs[0], runs[0]])
+    results = seed_verdicts.read_results([runs[0], runs[0]])
     with pytest.raises(InputError, match="given twice"):
-        judging.judge(results, seed=0)
+        seed_verdicts.judge(results, seed=0)
 
 
 @pytest.mark.parametrize("name", ["null.npz", "basis_test.csv", "training.csv"])
@@ -164,11 +164,13 @@ def test_a_damaged_result_file_is_named(tmp_path, name):
     file = run.path / name
     file.write_bytes(file.read_bytes()[:15])
     with pytest.raises(InputError, match=name):
-        judging.read_results([run])
+        seed_verdicts.read_results([run])
 
 
 def test_the_same_runs_give_the_same_verdict(runs):
-    first, second = (judging.judge(judging.read_results(runs), seed=0)[0] for _ in range(2))
+    first, second = (
+        seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)[0] for _ in range(2)
+    )
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -178,7 +180,7 @@ def test_a_verdict_needs_both_nulls(tmp_path):
         kept = {key: file[key] for key in file.files if not key.startswith("haar_active/")}
     save_npz(run.path / "null.npz", kept)
     with pytest.raises(InputError, match="no draws of haar_active"):
-        judging.read_results([run])
+        seed_verdicts.read_results([run])
 
 
 @pytest.mark.parametrize(
@@ -192,15 +194,15 @@ def test_a_verdict_needs_both_nulls(tmp_path):
 )
 def test_the_headline_is_what_is_left_after_correction(special, holm_p, words):
     row = {"special": special, "holm_p": holm_p, "alpha": 0.05}
-    assert judging.headline(row) == words
+    assert seed_verdicts.headline(row) == words
 
 
 def test_a_page_of_faces_says_that_they_are_synthetic(tmp_path):
     run = plant(tmp_path, 0, "diagonal", True)
-    (dsprites,) = judging.read_results([run])
+    (dsprites,) = seed_verdicts.read_results([run])
     assert page._describe_dataset(dsprites)["notice"] == ""
     config = dataclasses.replace(run.read_config(), dataset="faces")
     write_text(run.config_file, config.to_json())
-    (faces,) = judging.read_results([run])
+    (faces,) = seed_verdicts.read_results([run])
     assert "synthetic" in page._describe_dataset(faces)["notice"]
     assert "no photographs" in page._describe_dataset(faces)["notice"]
