@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from data import checked
-from data.compiling import numba
 from data.dataset import Dataset, pack
 from data.files import InputError, atomic_write, cache_directory, exclusive
+from data.numba_cache import numba
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "pos_x", "pos_y")
 FACTOR_SIZES = (3, 6, 40, 32, 32)  # shapes: square, ellipse, heart

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.compiling import numba
 from data.face_geometry import MOUTH_Y
+from data.numba_cache import numba
 
 EYE_X, EYE_Y, EYE_HALF_WIDTH, EYE_HALF_HEIGHT = 32.0, 1.0, 16.5, 8.5
 IRIS, PUPIL = 7.6, 4.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.compiling import numba
+from data.numba_cache import numba
 
 
 @numba.njit(cache=True, error_model="numpy")

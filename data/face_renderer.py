@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.compiling import numba
 from data.face_geometry import NECK_PIVOT
 from data.face_paint import paint_face
 from data.face_rasteriser import lit_share, rasterise
+from data.numba_cache import numba
 
 SAMPLES = 3  # a pixel's side
 AMBIENT, DIRECT = 0.30, 1.10  # irradiance, over pi, from everywhere and facing the light

@@ -31,7 +31,7 @@ def main() -> None:
     target = Path(_OUTPUT.value or f"paper/results/{source.resolve().name}")
     if target.resolve() == source.resolve():
         raise InputError("--output is --results; give another folder")
-    from paper.collection import collect
+    from paper.kept_results import collect
 
     size = collect(source, target)
     print(f"{target}: {size / 1000:.0f} kB")

@@ -20,7 +20,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.pipeline import arms_for_own_data, grid, jobs
+from reproduce.pipeline import arms_for_own_data, jobs, profile_runs
 from reproduce.pipeline.executors import LocalExecutor
 from reproduce.pipeline.profiles import PROFILES, Profile
 
@@ -79,16 +79,19 @@ def _reproduce(dataset: str, profile_name: str, profile: Profile, executor: Loca
         program.require_choice(system, sorted(systems), "system")
     arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
     profile = dataclasses.replace(profile, arms={dataset: tuple(arms)})
-    runs = grid.plan(profile, {dataset: output})
+    runs = profile_runs.plan(profile, {dataset: output})
 
-    def write(done: Sequence[grid.Run], unfinished: str = "") -> None:
-        grid.judge(output, done, executor.leash)
-        grid.report(output, done, executor.leash, profile_name, unfinished)
+    def write(done: Sequence[profile_runs.Run], unfinished: str = "") -> None:
+        profile_runs.judge(output, done, executor.leash)
+        profile_runs.report(output, done, executor.leash, profile_name, unfinished)
 
-    pages = grid.EarlyPages(runs, write)
+    pages = profile_runs.EarlyPages(runs, write)
     try:
         failures = jobs.run_chains(
-            grid.order(runs), executor, dataset, on_end=lambda *ended: pages.update(ended[2])
+            profile_runs.order(runs),
+            executor,
+            dataset,
+            on_end=lambda *ended: pages.update(ended[2]),
         )
     finally:
         pages.close()
@@ -99,7 +102,7 @@ def _reproduce(dataset: str, profile_name: str, profile: Profile, executor: Loca
         )
         raise program.RunError(f"failed: {named}; see log.txt there, then run this again")
     write(runs)
-    print("", *grid.sentences(output), "", sep="\n")
+    print("", *profile_runs.sentences(output), "", sep="\n")
     return output
 
 

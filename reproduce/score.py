@@ -65,7 +65,7 @@ def main() -> None:
 
     from data.files import write_text
     from reproduce.basis import representation
-    from reproduce.basis.agreement import agreement
+    from reproduce.basis.model_agreement import agreement
     from reproduce.training import progress
 
     workers = _WORKERS.value or program.num_cores()

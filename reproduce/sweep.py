@@ -20,7 +20,7 @@ from absl import flags
 
 from data.files import InputError, exclusive
 from reproduce import program
-from reproduce.pipeline import executors, grid, jobs, sweep_files, sweep_results
+from reproduce.pipeline import executors, jobs, profile_runs, sweep_files, sweep_results
 from reproduce.pipeline.profiles import PROFILES, Profile
 
 _SWEEP = flags.DEFINE_string("sweep", None, "A sweep file, in TOML.")
@@ -65,7 +65,7 @@ def main() -> None:
     """Plans the runs, has them run, judges them."""
     name, profile = _profile()
     output = Path(_OUTPUT.value or f"results/sweeps/{name}").absolute()
-    runs = grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
+    runs = profile_runs.plan(profile, {dataset: output / dataset for dataset in profile.arms})
     try:
         with exclusive(output / ".lock", wait=False):
             sweep_results.claim(output, profile, runs)
@@ -76,8 +76,8 @@ def main() -> None:
                 for dataset in profile.arms:
                     done = [run for run in runs if run.dataset == dataset and run.is_done()]
                     if done:
-                        grid.judge(output / dataset, done, executor.leash)
-                        for sentence in grid.sentences(output / dataset):
+                        profile_runs.judge(output / dataset, done, executor.leash)
+                        for sentence in profile_runs.sentences(output / dataset):
                             print(f"{dataset}: {sentence}")
     except BlockingIOError as error:
         raise InputError(
@@ -94,11 +94,11 @@ def main() -> None:
 
 
 def _execute(
-    runs: Sequence[grid.Run], executor: jobs.Executor, table: sweep_results.Table
+    runs: Sequence[profile_runs.Run], executor: jobs.Executor, table: sweep_results.Table
 ) -> dict[Path, jobs.Failure]:
     """Does whatever is not done yet; returns what failed at last, by run directory."""
     ended = jobs.run_chains(
-        grid.order(runs),
+        profile_runs.order(runs),
         executor,
         "sweep",
         _RETRIES.value,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from data.compiling import numba
+from data.numba_cache import numba
 from reproduce.basis import assessment, bases, significance
 from reproduce.basis.assessment import Progress
 from reproduce.basis.representation import Representation

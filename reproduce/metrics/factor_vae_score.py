@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from data.compiling import numba
+from data.numba_cache import numba
 
 _CONSTANT_VARIANCE = 1e-12  # up to here a latent is constant, whatever the pruning threshold
 _CHUNK_NUMBERS = 2**21  # so many float64 (16 MiB) are worked on at once

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: loaded to be limited
 import threadpoolctl
 
-from data.compiling import numba
+from data.numba_cache import numba
 from reproduce.metrics import rounding
 
 NUM_BINS = 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from data import own_npz
 from data.dataset import Dataset
 from data.files import InputError
-from reproduce.pipeline.profiles import Arm, Profile
+from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 
 _STEP = 16  # sides of images are multiples of it: the networks halve them four times
@@ -50,7 +50,7 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
     )
 
 
-def _fitted(arm: Arm, dataset: Dataset) -> Arm:
+def _fitted(arm: PlannedArm, dataset: Dataset) -> PlannedArm:
     """An arm for a data set's factors and sizes."""
     changes = dict(arm.changes)
     if arm.model == "infogan":

@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 
 from reproduce.pipeline import jobs
-from reproduce.pipeline.profiles import Arm, Profile
+from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory
 
 
-def of_run(output: Path, dataset: str, profile: Profile, arm: Arm, seed: int) -> jobs.Chain:
+def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: int) -> jobs.Chain:
     """Train, represent, test, traverse: one seed of one arm."""
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
     recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
@@ -113,6 +113,6 @@ def of_purity_test(
     )
 
 
-def image_size(arm: Arm) -> int:
+def image_size(arm: PlannedArm) -> int:
     """Of the images that an arm's models see; 0 is the data set's own."""
     return recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes)).image_size

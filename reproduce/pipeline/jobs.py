@@ -2,7 +2,7 @@
 
 Where they run is an executor's business (`pipeline.executors`); what is done is read from files.
 Steps are forks of a process that has imported what they need (`pipeline.warm`), or processes that
-are started anew (`pipeline.leashed`): which of the two, no step and no log can tell.
+are started anew (`pipeline.ends_with_parent`): which of the two, no step and no log can tell.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from data.files import exclusive
-from reproduce.pipeline import leashed, warm
+from reproduce.pipeline import ends_with_parent, warm
 from reproduce.pipeline.forecast import Forecast
 from reproduce.program import RunError
 from reproduce.training import progress
@@ -176,7 +176,7 @@ class Leash:
             if self.is_pulled:
                 return -signal.SIGTERM
             process = subprocess.Popen(
-                [sys.executable, "-m", leashed.__name__, *step.arguments],
+                [sys.executable, "-m", ends_with_parent.__name__, *step.arguments],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

@@ -9,7 +9,7 @@ POSTERIORS = ("diagonal", "full_covariance")
 
 
 @dataclasses.dataclass(frozen=True)
-class Arm:
+class PlannedArm:
     """A model under one setting, trained with several seeds.
 
     Attributes:
@@ -43,7 +43,7 @@ class Profile:
         data_flags: Of `reproduce.train`, by data set, where its name alone does not say what it is.
     """
 
-    arms: Mapping[str, tuple[Arm, ...]]
+    arms: Mapping[str, tuple[PlannedArm, ...]]
     seeds: tuple[int, ...]
     num_points: int
     num_bases: int
@@ -58,31 +58,33 @@ class Profile:
         return self.data_flags.get(dataset, (f"--dataset={dataset}",))
 
 
-def _pair(recipe: str, name: str = "beta_vae", **changes: str) -> tuple[Arm, ...]:
+def _pair(recipe: str, name: str = "beta_vae", **changes: str) -> tuple[PlannedArm, ...]:
     """The diagonal posterior and its full-covariance control under the same recipe."""
     suffix = "".join(f"-{key}{value}" for key, value in changes.items())
     return tuple(
-        Arm(f"{name}-{posterior}{suffix}", "beta_vae", recipe, {"posterior": posterior, **changes})
+        PlannedArm(
+            f"{name}-{posterior}{suffix}", "beta_vae", recipe, {"posterior": posterior, **changes}
+        )
         for posterior in POSTERIORS
     )
 
 
-def _others(scale: str) -> tuple[Arm, ...]:
+def _others(scale: str) -> tuple[PlannedArm, ...]:
     """InfoGAN and Glow."""
     return (
-        Arm("infogan", "infogan", f"infogan_{scale}"),
-        Arm("glow", "glow", f"glow_{scale}"),
+        PlannedArm("infogan", "infogan", f"infogan_{scale}"),
+        PlannedArm("glow", "glow", f"glow_{scale}"),
     )
 
 
 _FACES_QUICK = (
     *_pair("faces_quick"),
-    Arm("infogan", "infogan", "infogan_faces_quick"),
-    Arm("glow", "glow", "glow_faces_quick"),
+    PlannedArm("infogan", "infogan", "infogan_faces_quick"),
+    PlannedArm("glow", "glow", "glow_faces_quick"),
 )
 
 
-def _changed(arms: tuple[Arm, ...], **changes: str) -> tuple[Arm, ...]:
+def _changed(arms: tuple[PlannedArm, ...], **changes: str) -> tuple[PlannedArm, ...]:
     """The same arms under the same names, with other settings."""
     return tuple(dataclasses.replace(arm, changes={**arm.changes, **changes}) for arm in arms)
 
@@ -117,11 +119,13 @@ PROFILES = {
     "controls": Profile(
         {
             "dsprites": (
-                Arm("beta_vae-diagonal", "beta_vae", "quick_32", turned_factors=("pos_x", "pos_y")),
-                Arm("autoencoder", "beta_vae", "quick_32", {"objective": "autoencoder"}),
-                Arm("untrained", "beta_vae", "quick_32", {"num_steps": "0"}),
-                Arm("beta_vae-sgd", "beta_vae", "quick_32", _SGD),
-                Arm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
+                PlannedArm(
+                    "beta_vae-diagonal", "beta_vae", "quick_32", turned_factors=("pos_x", "pos_y")
+                ),
+                PlannedArm("autoencoder", "beta_vae", "quick_32", {"objective": "autoencoder"}),
+                PlannedArm("untrained", "beta_vae", "quick_32", {"num_steps": "0"}),
+                PlannedArm("beta_vae-sgd", "beta_vae", "quick_32", _SGD),
+                PlannedArm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
             )
         },
         (20, 21, 22),
@@ -140,14 +144,14 @@ PROFILES = {
                     for beta in (1, 2, 4, 6, 8, 16)
                     for arm in _pair("locatello2019", beta=str(beta))
                 ),
-                Arm("infogan", "infogan", "infogan_cr_dsprites"),
-                Arm("glow", "glow", "glow_dsprites"),
+                PlannedArm("infogan", "infogan", "infogan_cr_dsprites"),
+                PlannedArm("glow", "glow", "glow_dsprites"),
             ),
             "faces": (
                 *_pair("higgins2017_celeba"),
                 *_pair("burgess2018_celeba", "burgess"),
-                Arm("infogan", "infogan", "infogan_cr_celeba"),
-                Arm("glow", "glow", "glow2018_celeba64"),
+                PlannedArm("infogan", "infogan", "infogan_cr_celeba"),
+                PlannedArm("glow", "glow", "glow2018_celeba64"),
             ),
         },
         tuple(range(100, 112)),

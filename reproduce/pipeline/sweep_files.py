@@ -36,7 +36,7 @@ from typing import Any
 from data import DATASETS
 from data.files import InputError
 from models.registry import MODELS
-from reproduce.pipeline.profiles import Arm, Profile
+from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 
 FIRST_SEED, NUM_SEEDS = 100, 12
@@ -69,7 +69,7 @@ def _profile(raw: dict[str, Any], folder: Path) -> Profile:
     num_bases = top.take_count("num_bases", 9_999)
     summary = top.take("summary", str, "")
     data_flags = _data_flags(top.take("data_set", list, [{"dataset": "dsprites"}]), folder)
-    arms: dict[str, tuple[Arm, ...]] = dict.fromkeys(data_flags, ())
+    arms: dict[str, tuple[PlannedArm, ...]] = dict.fromkeys(data_flags, ())
     for table in top.take("arm", list, []):
         where, made = _arms(_Table(table, "in [[arm]]"), tuple(data_flags))
         arms |= {name: arms[name] + made for name in where}
@@ -137,7 +137,7 @@ def _data_flags(tables: list[Any], folder: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[Arm, ...]]:
+def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[PlannedArm, ...]]:
     """The data sets of an entry, and its arms: one for each combination of what is listed."""
     model = _known("model", table.take("model", str), [m for m in MODELS if m != _PREDICTOR])
     listed = table.take("recipe", (str, list), (MODELS[model].default_recipe or ""))
@@ -156,7 +156,8 @@ def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[Ar
         varied = [_label(key, chosen[key]) for key in axes if isinstance(axes[key], list)]
         recipe = chosen.pop("recipe")
         recipes.override(recipes.find(model, recipe), dict(chosen))
-        arms.append(Arm(_checked_name("-".join([name, *varied])), model, recipe, chosen, turned))
+        folder = _checked_name("-".join([name, *varied]))
+        arms.append(PlannedArm(folder, model, recipe, chosen, turned))
     if not arms:
         raise InputError(f"arm {name} has an empty list; expected values in it")
     return where, tuple(arms)

@@ -13,7 +13,7 @@ from typing import Any
 
 from data.files import TEMPORARY_SUFFIX, InputError, write_text
 from reproduce.pipeline import jobs
-from reproduce.pipeline.grid import Run
+from reproduce.pipeline.profile_runs import Run
 from reproduce.pipeline.profiles import Profile
 from reproduce.training import recipes
 from reproduce.training.run_directory import flatten

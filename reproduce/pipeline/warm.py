@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from reproduce import program
-from reproduce.pipeline import leashed
+from reproduce.pipeline import ends_with_parent
 
 _MAX_BYTES = 2**17  # of a request; Linux takes no longer argument either
 _BEGUN = b"begun\n"
@@ -178,7 +178,7 @@ def main() -> None:
     if step is not None:
         signal.signal(signal.SIGINT, interrupt)
         os.environ.update(step["environment"])
-        leashed.become(step["arguments"])
+        ends_with_parent.become(step["arguments"])
 
 
 if __name__ == "__main__":

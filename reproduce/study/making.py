@@ -23,14 +23,14 @@ from reproduce.study import (
     catch_trials,
     design,
     pairs,
-    recipe,
     responses,
     sample_size,
     strip_metrics,
     strips,
+    study_plan,
 )
-from reproduce.study.recipe import Plan
 from reproduce.study.simulated_raters import Truth
+from reproduce.study.study_plan import Plan
 from reproduce.training import progress, trained_model
 from reproduce.training.run_directory import RunDirectory
 from reproduce.traversal import energy_matching
@@ -76,7 +76,7 @@ def make(
     """
     arms: dict[tuple[str, str], list[RunDirectory]] = {}
     for run in runs:
-        arms.setdefault(recipe.arm_of(run.read_config()), []).append(run)
+        arms.setdefault(study_plan.arm_of(run.read_config()), []).append(run)
     power = _power(plan, len(arms))
     per_arm = plan.pairs + plan.label_free_pairs
     test: list[_Drawn] = []
@@ -198,7 +198,7 @@ def _draw_pairs(
 def _rendered(arms: dict[tuple[str, str], list[RunDirectory]], plan: Plan) -> list[_Drawn]:
     """Catch and practice trials, dealt over the data sets."""
     configs = {runs[0].read_config().data_set: runs[0].read_config() for runs in arms.values()}
-    count = recipe.CATCH_PAIRS_PER_TRIAL * plan.catch_trials + recipe.NUM_PRACTICE
+    count = study_plan.CATCH_PAIRS_PER_TRIAL * plan.catch_trials + study_plan.NUM_PRACTICE
     by_data_set = []
     for index, (name, config) in enumerate(sorted(configs.items())):
         renderer = catch_trials.renderer_of(config.dataset, config.image_shape[2])
@@ -210,10 +210,10 @@ def _rendered(arms: dict[tuple[str, str], list[RunDirectory]], plan: Plan) -> li
             * plan.energy_share
         )
         own = -(-count // len(configs))
-        found = catch_trials.draw(renderer, energy, own, recipe.NUM_FRAMES, rng)
+        found = catch_trials.draw(renderer, energy, own, study_plan.NUM_FRAMES, rng)
         by_data_set.append([_catch_pair(pair, name) for pair in found])
     dealt = [pair for hand in zip(*by_data_set, strict=True) for pair in hand][:count]
-    for pair in dealt[: recipe.NUM_PRACTICE]:
+    for pair in dealt[: study_plan.NUM_PRACTICE]:
         pair.kind = "practice"
         for row in pair.key:
             row["kind"] = "practice"
@@ -247,7 +247,7 @@ def _catch_pair(pair: catch_trials.CatchPair, data_set: str) -> _Drawn:
 
 def _identical(test: Sequence[_Drawn], plan: Plan) -> list[_Drawn]:
     """Strips of test pairs, learned and random in turn, each against itself."""
-    count = recipe.IDENTICAL_PAIRS_PER_TRIAL * plan.identical_trials
+    count = study_plan.IDENTICAL_PAIRS_PER_TRIAL * plan.identical_trials
     rng = random_streams.generator(plan.seed, random_streams.LISTS)
     found = []
     for number, index in enumerate(rng.choice(len(test), count, replace=count > len(test))):
@@ -308,7 +308,7 @@ def _write(
         "data_sets": sorted({data_set for _, data_set in arms}),
         "num_lists": num_lists,
         "trials_per_list": plan.trials_per_list,
-        "break_every": recipe.BREAK_EVERY,
+        "break_every": study_plan.BREAK_EVERY,
         "practice": [_practice(pair, own, rng) for pair, own in named if pair.kind == "practice"],
         "notice": _NOTICE,
         "image": {

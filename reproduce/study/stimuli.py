@@ -70,9 +70,9 @@ def main() -> None:
     runs = find_runs(program.paths(_RUNS.value))
     predictors = find_runs(program.paths(_PREDICTORS.value)) if _PREDICTORS.value else []
 
-    from reproduce.study import recipe
+    from reproduce.study import study_plan
 
-    plan = recipe.Plan(
+    plan = study_plan.Plan(
         seed=_SEED.value,
         pairs=_PAIRS.value,
         label_free_pairs=_LABEL_FREE_PAIRS.value,
@@ -85,8 +85,8 @@ def main() -> None:
         energy_share=_ENERGY_SHARE.value,
         power_repetitions=_REPETITIONS.value,
     )
-    recipe.check(plan, [run.read_config() for run in runs])
-    recipe.check_output(_OUTPUT.value)
+    study_plan.check(plan, [run.read_config() for run in runs])
+    study_plan.check_output(_OUTPUT.value)
     program.start_tensorflow()
 
     from reproduce.study import making

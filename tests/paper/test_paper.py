@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT
 
 from data.files import InputError
-from paper import claims, collection, mechanisms, parts, thin
+from paper import claims, kept_results, mechanisms, parts, thin
 from paper.sentences import SENTENCES
 from paper.sources import CONTROLS, FACES, LONG, QUICK, SYSTEMS, Results
 from paper.words import count, decimal, listing, markup, p_value, plain, signed
@@ -403,7 +403,7 @@ def test_damaged_draws_are_named(results):
 def test_collected_results_make_the_same_figures(results, tmp_path):
     small = tmp_path / "small" / "results"
     for profile in (QUICK, "mechanisms"):
-        collection.collect(results / profile, small / profile)
+        kept_results.collect(results / profile, small / profile)
     run = "runs/glow-seed3"
     assert (small / QUICK / run / "basis_test.csv").read_bytes() == (
         results / QUICK / run / "basis_test.csv"
@@ -425,8 +425,8 @@ def test_collected_results_make_the_same_figures(results, tmp_path):
 
 def test_collecting_what_was_collected_changes_nothing(results, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    size = collection.collect(results / QUICK, first)
-    assert collection.collect(first, second) == size
+    size = kept_results.collect(results / QUICK, first)
+    assert kept_results.collect(first, second) == size
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
     assert files == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
     assert all((first / f).read_bytes() == (second / f).read_bytes() for f in files)
@@ -437,7 +437,7 @@ def test_the_mechanisms_are_collected_with_their_runs_settings(results, tmp_path
     run.mkdir(parents=True)
     (run / "config.json").write_text("{}")
     (run / "weights.npz").write_text("large")
-    collection.collect(results / "mechanisms", tmp_path / "kept")
+    kept_results.collect(results / "mechanisms", tmp_path / "kept")
     kept = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
     assert {"runs/classifier-seed3/config.json", "zietlow.csv"} <= kept
     assert "runs/classifier-seed3/weights.npz" not in kept
@@ -453,7 +453,7 @@ def test_a_failed_collection_leaves_what_was_there(results, tmp_path, wrong):
     else:
         (results / QUICK / "runs/glow-seed3/null.npz").write_bytes(b"PK")
     with pytest.raises(InputError):
-        collection.collect(results / QUICK, target)
+        kept_results.collect(results / QUICK, target)
     assert (target / "verdict.csv").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
@@ -490,7 +490,7 @@ def test_words():
 BUILD = """
 import json, sys
 from pathlib import Path
-from paper import claims, collection, parts
+from paper import claims, kept_results, parts
 from paper.sources import Results
 claims.FILE = Path(sys.argv[3])
 missing = parts.build(Results(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -174,7 +174,7 @@ def test_make_hands_its_variables_on_as_they_are():
 def test_without_a_writable_folder_compiled_functions_are_kept_elsewhere(tmp_path):
     script = (
         "import data.files as f; f.is_writable = lambda folder: False; "
-        "import os; os.environ.pop('NUMBA_CACHE_DIR', None); import data.compiling; "
+        "import os; os.environ.pop('NUMBA_CACHE_DIR', None); import data.numba_cache; "
         "print(os.environ['NUMBA_CACHE_DIR'])"
     )
     # The package itself imports numba, so that its own import is looked at before.

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reproduce.pipeline import grid, jobs
+from reproduce.pipeline import jobs, profile_runs
 from reproduce.pipeline.forecast import Forecast
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.training import progress
@@ -95,8 +95,8 @@ def test_what_comes_after_a_failure_does_not_start(tmp_path):
 def test_the_first_pair_is_tested_first_and_a_long_chain_is_not_the_last(tmp_path):
     for name in ("quick", "paper"):
         profile = PROFILES[name]
-        runs = grid.plan(profile, {"dsprites": tmp_path})
-        ordered = list(map(str, grid.order(runs)))
+        runs = profile_runs.plan(profile, {"dsprites": tmp_path})
+        ordered = list(map(str, profile_runs.order(runs)))
         assert len(ordered) == len(set(ordered))
         assert len(ordered) == 2 * len(runs) + len({str(run.predictor) for run in runs})
         pair = [run.path.name for run in runs[:2]]
@@ -109,9 +109,9 @@ def test_the_first_pair_is_tested_first_and_a_long_chain_is_not_the_last(tmp_pat
 
 
 def test_an_early_page_names_what_is_to_come(tmp_path):
-    runs = grid.plan(PROFILES["quick"], {"dsprites": tmp_path})
+    runs = profile_runs.plan(PROFILES["quick"], {"dsprites": tmp_path})
     pages = []
-    early = grid.EarlyPages(runs, lambda done, text: pages.append((list(done), text)))
+    early = profile_runs.EarlyPages(runs, lambda done, text: pages.append((list(done), text)))
 
     def finish(run):
         for step in (*run.predictor.steps, *run.chain.steps, *run.purity_test.steps):

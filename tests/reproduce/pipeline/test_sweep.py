@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive
-from reproduce.pipeline import grid, sweep_files, sweep_results
+from reproduce.pipeline import profile_runs, sweep_files, sweep_results
 from reproduce.pipeline.profiles import PROFILES
 from reproduce.training.run_directory import RunDirectory
 
@@ -337,8 +337,8 @@ def profile_of(tmp_path: Path, text: str):
     return sweep_files.load(path)
 
 
-def plan(profile, output: Path) -> list[grid.Run]:
-    return grid.plan(profile, {dataset: output / dataset for dataset in profile.arms})
+def plan(profile, output: Path) -> list[profile_runs.Run]:
+    return profile_runs.plan(profile, {dataset: output / dataset for dataset in profile.arms})
 
 
 def test_lists_make_a_grid(tmp_path):

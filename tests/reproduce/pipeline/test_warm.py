@@ -70,9 +70,8 @@ def outcome(leash: jobs.Leash, step: jobs.Step, folder: Path) -> tuple[int, str]
     """Exit status and log of a step, without what says where Python's own files lie."""
     log = folder / f"{len(list(folder.iterdir()))}.txt"
     status = leash.run(step, log, {"GREETING": "hello"})
-    return status, re.sub(
-        r'(?m)^  File "<frozen.*\n|^  File .*(warm|leashed)\.py.*\n.*\n', "", log.read_text()
-    )
+    own = r'(?m)^  File "<frozen.*\n|^  File .*(warm|ends_with_parent)\.py.*\n.*\n'
+    return status, re.sub(own, "", log.read_text())
 
 
 def wait_for(condition):

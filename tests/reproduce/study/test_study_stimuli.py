@@ -17,7 +17,7 @@ from PIL import Image
 from data import dsprites, faces
 from data.files import InputError
 from models.latent_blocks import coordinates
-from reproduce.study import catch_trials, design, pairs, recipe, responses, strips
+from reproduce.study import catch_trials, design, pairs, responses, strips, study_plan
 
 NUM_FRAMES = 7
 
@@ -254,7 +254,7 @@ class FakeRun:
         return self._config
 
 
-PLAN = recipe.Plan(
+PLAN = study_plan.Plan(
     seed=3,
     pairs=8,
     label_free_pairs=4,
@@ -327,7 +327,7 @@ def test_the_study_is_what_the_collector_takes(study):
     found = public_files.read(folder)
     assert len(found.lists) == found.document["num_lists"] == 8  # 6 raters; 4 pairs x 2 sides
     assert "274 trials to detect 60%" in printed[0]
-    assert len(found.document["practice"]) == recipe.NUM_PRACTICE
+    assert len(found.document["practice"]) == study_plan.NUM_PRACTICE
 
 
 def test_the_key_says_all_and_lists_are_balanced(study):
@@ -437,9 +437,9 @@ def test_names_depend_on_what_only_the_checkpoint_tells(study):
 )
 def test_numbers_that_do_not_go_together_are_refused(change):
     configs = [FakeRun("a", "armone", 0).read_config(), FakeRun("b", "armtwo", 0).read_config()]
-    recipe.check(PLAN, configs)
+    study_plan.check(PLAN, configs)
     with pytest.raises(InputError, match="expected"):
-        recipe.check(dataclasses.replace(PLAN, **change), configs)
+        study_plan.check(dataclasses.replace(PLAN, **change), configs)
 
 
 @pytest.mark.parametrize(
@@ -454,5 +454,5 @@ def test_mistaken_flags_end_with_status_2_and_one_line(run_program, flags):
 def test_a_study_is_not_overwritten(tmp_path):
     (tmp_path / "key.csv").write_text("")
     with pytest.raises(InputError, match="not empty"):
-        recipe.check_output(str(tmp_path))
-    recipe.check_output(str(tmp_path / "new"))
+        study_plan.check_output(str(tmp_path))
+    study_plan.check_output(str(tmp_path / "new"))

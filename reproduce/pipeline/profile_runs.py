@@ -15,7 +15,7 @@ from pathlib import Path
 from data.files import write_text
 from reproduce import program
 from reproduce.pipeline import chains, jobs
-from reproduce.pipeline.profiles import Arm, Profile
+from reproduce.pipeline.profiles import PlannedArm, Profile
 
 _MAX_FLAG = 100_000  # characters; Linux takes no argument that is much longer
 
@@ -34,7 +34,7 @@ class Run:
     """
 
     dataset: str
-    arm: Arm
+    arm: PlannedArm
     seed: int
     chain: jobs.Chain
     predictor: jobs.Chain | None = None

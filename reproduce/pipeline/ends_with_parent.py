@@ -4,7 +4,7 @@ The parent holds the other end of this process's standard input and never writes
 parent dies, even by SIGKILL, the system closes that end, and reading it here returns.
 
 Example:
-    python -m reproduce.pipeline.leashed reproduce.train --run_dir=runs/a
+    python -m reproduce.pipeline.ends_with_parent reproduce.train --run_dir=runs/a
 """
 
 from __future__ import annotations
