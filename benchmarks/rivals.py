@@ -146,7 +146,7 @@ def _decoder(network: Network, shape: Shape, num_latents: int) -> nn.Sequential:
 
 
 class BetaVAE(_OneLoss):
-    """As `models.beta_vae`, with Bernoulli pixels and a constant beta."""
+    """The model of `models.beta_vae`, with Bernoulli pixels and a constant beta."""
 
     def __init__(self, settings: BetaVAESettings, shape: Shape) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ class BetaVAE(_OneLoss):
 
 
 class FactorPredictor(_OneLoss):
-    """As `models.factor_predictor`."""
+    """The network of `models.factor_predictor`."""
 
     def __init__(self, settings: FactorPredictorSettings, shape: Shape) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class FactorPredictor(_OneLoss):
 
 
 class InfoGAN(nn.Module):
-    """As `models.infogan`: continuous codes, Q's deviation fixed, no normalisation in D."""
+    """`models.infogan` with continuous codes, Q's deviation fixed, no normalisation in D."""
 
     def __init__(self, settings: InfoGANSettings, shape: Shape) -> None:
         super().__init__()
@@ -372,7 +372,7 @@ class _Prior(nn.Module):
 
 
 class Glow(_OneLoss):
-    """As `models.glow`, affine, but for the actnorms' first batch and the rate's warm-up."""
+    """`models.glow`, affine, but for the actnorms' first batch and the rate's warm-up."""
 
     def __init__(self, settings: GlowSettings, shape: Shape) -> None:
         super().__init__()

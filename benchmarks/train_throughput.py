@@ -133,7 +133,7 @@ def finalists(recipe: Recipe, dataset: Dataset, num_weights: int) -> dict[str, T
 
 
 def flops_of_step(recipe: Recipe, dataset: Dataset) -> int:
-    """Of a step's products and convolutions, forward and back."""
+    """The operations of a step's products and convolutions, forward and back."""
     import rivals
     from torch.utils.flop_counter import FlopCounterMode
 

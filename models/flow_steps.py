@@ -19,6 +19,7 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
+from data.random_matrices import haar
 from models import convolutions
 
 LOG_SCALE_FACTOR = 3.0
@@ -38,16 +39,6 @@ class Fixed(NamedTuple):
 
     permutations: np.ndarray
     signs: np.ndarray
-
-
-def haar_rotations(num: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Orthogonal matrices from the Haar measure on O(size): float64 [num, size, size].
-
-    The QR decomposition of a Gaussian matrix, made unique by a positive diagonal of R (Mezzadri
-    2007); without that, or from a uniform matrix, Q is not Haar.
-    """
-    q, r = np.linalg.qr(rng.normal(size=(num, size, size)))
-    return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
 
 
 def initial_weights(
@@ -73,7 +64,7 @@ def initial_weights(
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(0, _INITIAL_SD, (depth, *shape)).astype(np.float32)
 
-    decomposed = [scipy.linalg.lu(w) for w in haar_rotations(depth, channels, rng)]
+    decomposed = [scipy.linalg.lu(w) for w in haar(depth, channels, rng)]
     permutations, lower, upper = (np.stack(part) for part in zip(*decomposed, strict=True))
     diagonal = np.diagonal(upper, axis1=1, axis2=2)
     packed = np.tril(lower, -1) + np.triu(upper, 1)

@@ -79,6 +79,8 @@ class Model:
         has_posterior: Whether it encodes by a posterior, whose latents are then tested as they
             are and, the active ones, standardised; others' latent blocks have a known prior.
         has_uniform_latents: Whether latents are mapped to normal scores before they are rotated.
+        one_per_factor: The setting that counts latents of which a data set's every factor should
+            have one; None: there is none.
         axis_nouns: What an axis of each latent block is called.
         terms: Logged terms by which a training is judged, in order.
         published: What others reached, in words.
@@ -95,6 +97,7 @@ class Model:
     is_generative: bool = True
     has_posterior: bool = False
     has_uniform_latents: bool = False
+    one_per_factor: str | None = None
     axis_nouns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     published: str = ""
@@ -135,6 +138,8 @@ def _infogan_arm(settings: InfoGANSettings, num_steps: int) -> str:
     del num_steps
     return "infogan/gaussian" if settings.codes == "gaussian" else "infogan"
 
+
+PREDICTOR = "factor_predictor"  # what tells factors from images for the purity test
 
 _ROWS = (
     Model(
@@ -192,6 +197,7 @@ _ROWS = (
         "models.infogan:InfoGAN",
         default_recipe="infogan_quick",
         has_uniform_latents=True,
+        one_per_factor="num_codes",
         axis_nouns={"codes": "code", "noise": "noise"},
         terms=(
             Term(
@@ -245,7 +251,7 @@ _ROWS = (
         ),
     ),
     Model(
-        "factor_predictor",
+        PREDICTOR,
         "factor predictor",
         FactorPredictorSettings,
         "models.factor_predictor:FactorPredictor",

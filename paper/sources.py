@@ -160,7 +160,7 @@ class Run:
     seed: int
 
     def table(self, file: str, columns: Sequence[str]) -> pd.DataFrame:
-        """As `Results.table`."""
+        """A table of the run's; errors are those of `Results.table`."""
         return self.results.table(f"{self.folder}/{file}", columns)
 
     def settings(self) -> dict[str, Any]:

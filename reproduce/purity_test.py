@@ -14,6 +14,7 @@ Examples:
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable
@@ -140,6 +141,71 @@ def _blocks_of_model(model: Any) -> list[tuple[str, str, LatentBlock]]:
 
 def main() -> None:
     """Checks, measures, writes, prints."""
+    predictor_run, run = _checked_runs()
+    decode = _own_decoder(_DECODER.value) if _DECODER.value else None
+    program.start_tensorflow()
+    import numpy as np
+    import pandas as pd
+
+    from data.files import save_npz, write_text
+    from reproduce.reporting import seed_verdicts
+    from reproduce.training import progress, trained_model
+    from reproduce.traversal import (
+        energy_matching,
+        predicted_factors,
+        predictors,
+        purity,
+        purity_assessment,
+    )
+
+    dataset = trained_model.load_dataset(predictor_run)
+    if len(dataset.factor_names) < 2:
+        raise InputError(purity.ONE_FACTOR)
+    predictor, predict, layout = predictors.load(predictor_run, dataset)
+    rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
+    tested = _of_own(decode, dataset) if run is None else _of_run(run, dataset, rows)
+    energy = _ENERGY.value or energy_matching.default_energy(dataset.images(rows))
+    start = tested.inputs[: _NUM_IMAGES.value]
+    setup = purity.TraversalSetup(tested.decode, predict, layout, start, energy)
+    plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
+    total = len(tested.blocks) * (1 + plan.num_bases)
+    with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
+        found = purity_assessment.assess(setup, tested.blocks, plan, bar.update)
+    labelled = purity_assessment.compare_labelled_directions(
+        setup,
+        tested.inputs,
+        tested.factors,
+        tested.blocks[0][2],
+        _NUM_DIRECTIONS.value,
+        random_streams.generator(_SEED.value, random_streams.LABELLED_DIRECTIONS),
+    )
+    files = RunDirectory(_OUTPUT_DIR.value or _RUN_DIR.value)
+    tables = {
+        files.predictor_accuracy_file: _accuracies(layout, predictor, predict, dataset),
+        files.leakage_file: found.leakage,
+        files.random_leakage_file: found.random_leakage,
+        files.data_leakage_file: pd.DataFrame(
+            predicted_factors.rows_of_the_data(layout, dataset.factors),
+            index=pd.Index(layout.names, name="given"),
+            columns=list(layout.names),
+        ).reset_index(),
+        files.labelled_directions_file: labelled,
+    }
+    source = predictor_run if run is None else run
+    extras = {seed_verdicts.RUN_FINGERPRINT: np.array(source.fingerprint())}
+    if tested.encoded is not None:
+        extras[seed_verdicts.FINGERPRINT] = np.array(tested.encoded.fingerprint)
+    for file, table in tables.items():
+        write_text(file, table.to_csv(index=False))
+    save_npz(files.purity_null_file, found.nulls | extras)
+    write_text(files.purity_file, found.table.to_csv(index=False))  # the last: the test is done
+    for table in (*tables.values(), found.table.dropna(axis=1, how="all")):
+        print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+        print()
+
+
+def _checked_runs() -> tuple[RunDirectory, RunDirectory | None]:
+    """The predictor's run and the tested one, if a run is tested, after a look at the flags."""
     if bool(_RUN_DIR.value) == bool(_DECODER.value):
         raise InputError("give either --run_dir, a finished run, or --decoder, a function")
     if _DECODER.value and not (_REPRESENTATION.value and _OUTPUT_DIR.value):
@@ -150,94 +216,72 @@ def main() -> None:
         )
     predictor_run = RunDirectory(_PREDICTOR_DIR.value)
     predictor_config = predictor_run.read_config()
-    run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
-    if run is not None:
-        config = run.read_config()
-        if not config.sees_images_of(predictor_config):
-            raise InputError(
-                f"{predictor_run.path} was trained on other images than {run.path} (data set, or "
-                f"size {predictor_config.image_shape[:2]} and {config.image_shape[:2]}); train a "
-                "predictor on the same, with --set=image_size=N"
-            )
-    decode = _own_decoder(_DECODER.value) if _DECODER.value else None
-    program.start_tensorflow()
-    import numpy as np
-    import pandas as pd
+    if not _RUN_DIR.value:
+        return predictor_run, None
+    run = RunDirectory(_RUN_DIR.value)
+    config = run.read_config()
+    if not config.sees_images_of(predictor_config):
+        raise InputError(
+            f"{predictor_run.path} was trained on other images than {run.path} (data set, or "
+            f"size {predictor_config.image_shape[:2]} and {config.image_shape[:2]}); train a "
+            "predictor on the same, with --set=image_size=N"
+        )
+    return predictor_run, run
 
-    from data.files import save_npz, write_text
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Tested:
+    """A decoder, and what its traversals start from.
+
+    Attributes:
+        decode: Latents float [n, D] to images in [0, 1].
+        inputs: float [n, D], decoder inputs of real images.
+        factors: int [n, k], these images' factors.
+        blocks: The family, the metric's name and the latent block of each test, the first one
+            being all latents, or the model's first block.
+        encoded: What the blocks are of, where they are an encoder's.
+    """
+
+    decode: Callable[[Any], Any]
+    inputs: np.ndarray
+    factors: np.ndarray
+    blocks: list[tuple[str, str, LatentBlock]]
+    encoded: Representation | None = None
+
+
+def _of_run(run: RunDirectory, dataset: Dataset, rows: np.ndarray) -> _Tested:
+    """A run's decoder, from images at some rows of its data set."""
     from reproduce.basis import representation
-    from reproduce.reporting import seed_verdicts
-    from reproduce.training import progress, trained_model
-    from reproduce.traversal import (
-        energy_matching,
-        predicted_factors,
-        predictors,
-        purity,
-        purity_assessment,
-    )
-    from reproduce.traversal.purity import TraversalSetup
+    from reproduce.training import trained_model
 
-    dataset = trained_model.load_dataset(predictor_run)
-    if len(dataset.factor_names) < 2:
-        raise InputError(purity.ONE_FACTOR)
-    predictor, predict, layout = predictors.load(predictor_run, dataset)
-    rows = trained_model.draw_images(dataset, _SAMPLE, _SEED.value)
-    encoded = None  # what the blocks are of, where they are an encoder's
-    if run is not None:
-        model = trained_model.load_model(run)
-        decode = trained_model.decoder(model)
-        inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
-        factors = dataset.factors[rows]
-        if run.representation_file.exists() and MODELS[config.recipe.model].has_posterior:
-            encoded = representation.load(run.representation_file)
-            blocks = _blocks_of_latents(encoded)
-        else:
-            blocks = _blocks_of_model(model)
-    else:
-        assert decode is not None
-        decode = _checked(decode, dataset.image_shape)
-        encoded = representation.load(_REPRESENTATION.value)
-        inputs, factors = encoded.latents[:_SAMPLE], encoded.factors[:_SAMPLE]
+    model = trained_model.load_model(run)
+    encoded = None
+    blocks = _blocks_of_model(model)
+    if run.representation_file.exists() and MODELS[run.read_config().recipe.model].has_posterior:
+        encoded = representation.load(run.representation_file)
         blocks = _blocks_of_latents(encoded)
-        _check_factors(encoded, dataset)
-    energy = _ENERGY.value or energy_matching.default_energy(dataset.images(rows))
-    setup = TraversalSetup(decode, predict, layout, inputs[: _NUM_IMAGES.value], energy)
-    plan = purity_assessment.PurityPlan(_NUM_BASES.value, _NUM_LINEAR_BASES.value, _SEED.value)
-    total = len(blocks) * (1 + plan.num_bases)
-    with progress.bar(desc="traversal purity", total=total, unit=" bases") as bar:
-        found = purity_assessment.assess(setup, blocks, plan, bar.update)
-    labelled = purity_assessment.compare_labelled_directions(
-        setup,
-        inputs,
-        factors,
-        blocks[0][2],
-        _NUM_DIRECTIONS.value,
-        random_streams.generator(_SEED.value, random_streams.LABELLED_DIRECTIONS),
-    )
+    inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
+    return _Tested(trained_model.decoder(model), inputs, dataset.factors[rows], blocks, encoded)
 
-    tables = {
-        "predictor_accuracy": _accuracies(layout, predictor, predict, dataset),
-        "leakage": found.leakage,
-        "random_leakage": found.random_leakage,
-        "data_leakage": pd.DataFrame(
-            predicted_factors.rows_of_the_data(layout, dataset.factors),
-            index=pd.Index(layout.names, name="given"),
-            columns=list(layout.names),
-        ).reset_index(),
-        "labelled_directions": labelled,
-    }
-    output = Path(_OUTPUT_DIR.value or _RUN_DIR.value)
-    for name, table in tables.items():
-        write_text(output / f"{name}.csv", table.to_csv(index=False))
-    source = predictor_run if run is None else run
-    extras = {seed_verdicts.RUN_FINGERPRINT: np.array(source.fingerprint())}
-    if encoded is not None:
-        extras[seed_verdicts.FINGERPRINT] = np.array(encoded.fingerprint)
-    save_npz(output / "purity_null.npz", found.nulls | extras)
-    write_text(output / "traversal_purity.csv", found.table.to_csv(index=False))
-    for table in (*tables.values(), found.table.dropna(axis=1, how="all")):
-        print(table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
-        print()
+
+def _of_own(decode: Callable[[Any], Any] | None, dataset: Dataset) -> _Tested:
+    """A user's decoder, from the points of a user's representation."""
+    from reproduce.basis import representation
+
+    assert decode is not None
+    encoded = representation.load(_REPRESENTATION.value)
+    if encoded.factor_names != dataset.factor_names:
+        raise InputError(
+            f"{_REPRESENTATION.value} has the factors {', '.join(encoded.factor_names)}; expected "
+            f"the predictor's, {', '.join(dataset.factor_names)}"
+        )
+    return _Tested(
+        _checked(decode, dataset.image_shape),
+        encoded.latents[:_SAMPLE],
+        encoded.factors[:_SAMPLE],
+        _blocks_of_latents(encoded),
+        encoded,
+    )
 
 
 def _accuracies(
@@ -264,14 +308,6 @@ def _accuracies(
         )
     ]
     return pd.DataFrame(rows, columns=["factor", "unit", "value"])
-
-
-def _check_factors(encoded: Representation, dataset: Dataset) -> None:
-    if encoded.factor_names != dataset.factor_names:
-        raise InputError(
-            f"{_REPRESENTATION.value} has the factors {', '.join(encoded.factor_names)}; expected "
-            f"the predictor's, {', '.join(dataset.factor_names)}"
-        )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def main() -> None:
                 )
         frame = pd.DataFrame(rows, columns=["basis", "axis", "step", "energy", "dead"])
         save_npz(run.traversals_file, arrays, compress=True)
-        write_text(run.path / "traversals.csv", frame.to_csv(index=False))
+        write_text(run.traversal_steps_file, frame.to_csv(index=False))
     for name, axes in directions.items():
         dead = frame.loc[frame["basis"] == name, "dead"].sum()
         print(f"{name}: {len(axes)} directions, {dead} dead")

@@ -20,7 +20,7 @@ def information(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def entropy(y: np.ndarray) -> float:
-    """Of a factor's classes, in nats."""
+    """The entropy of a factor's classes, in nats."""
     shares = np.unique(y, return_counts=True)[1] / len(y)
     return float(-(shares * np.log(shares)).sum())
 

@@ -72,7 +72,7 @@ def make(path: str, seed: int, posterior: str) -> None:
 
 @dataclasses.dataclass
 class _State:
-    """As much of a variable as a run directory uses."""
+    """So much of a variable as a run directory uses."""
 
     value: np.ndarray
     shape: tuple[int, ...] = (2,)

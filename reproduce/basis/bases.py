@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from data.random_matrices import haar
 from reproduce.basis.representation import Representation
 from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.registry import check_names
@@ -22,16 +23,6 @@ MAX_CONDITION = 10.0  # of general linear maps
 
 Role = Literal["null", "control", "reference", "supervised_rotation", "interpolation"]
 Draw = Callable[[int, int, np.random.Generator], np.ndarray]
-
-
-def haar(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws from the Haar distribution on O(dimension): float64 [num_bases, d, d].
-
-    The Q of a Gaussian matrix's QR, with the signs that make R's diagonal positive (Mezzadri
-    2007, How to generate random matrices from the classical compact groups).
-    """
-    q, r = np.linalg.qr(rng.standard_normal((num_bases, dimension, dimension)))
-    return q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
 
 
 def signed_permutation(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:

@@ -190,7 +190,7 @@ def _parts(model: Any, encoded: Representation) -> list[_Part]:
 
 
 def _parts_of_latents(encoded: Representation) -> list[_Part]:
-    """Of a VAE: the active latents, standardised, and all of them as they are."""
+    """What a VAE's bases rotate: the active latents, standardised, and all of them as they are."""
     parts: list[_Part] = []
     active, d = encoded.active(), encoded.latents.shape[1]
     if len(active) >= 2:

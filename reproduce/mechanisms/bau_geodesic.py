@@ -35,7 +35,7 @@ UNIQUE = "unique_detectors"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         units: The classifiers.

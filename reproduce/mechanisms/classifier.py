@@ -18,7 +18,7 @@ from reproduce.pipeline import jobs
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the classifier.
+    """The classifier's settings.
 
     Attributes:
         seeds: So many classifiers are trained.

@@ -42,7 +42,7 @@ LogLikelihood = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         table: The experiment whose models are used.

@@ -46,7 +46,7 @@ _NAMES = {"beta_vae": "beta-VAE", "vae": "VAE", "full_covariance": "full-covaria
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         seeds: Trained for each arm.

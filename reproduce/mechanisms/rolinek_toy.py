@@ -37,7 +37,7 @@ _D = 2
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         num_models: Trained for each arm and ratio, from as many samples and initial weights.

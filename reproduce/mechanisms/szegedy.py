@@ -32,7 +32,7 @@ MEASURES = ("mean_coherence", "largest_coherence")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         units: The classifiers.

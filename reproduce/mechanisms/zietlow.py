@@ -40,7 +40,7 @@ POSITIONS = ("pos_x", "pos_y")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of the experiment.
+    """The experiment's settings.
 
     Attributes:
         seeds: Trained on each data set.

@@ -86,18 +86,8 @@ def dci_es(
         features = np.sqrt(2) * np.cos(train @ frequencies + phases)
         test_features = np.sqrt(2) * np.cos(test @ frequencies + phases)
         for j, (y, y_test) in enumerate(zip(factors_train.T, factors_test.T, strict=True)):
-            values, counts = np.unique(y, return_counts=True)
-            known = np.isin(y_test, values)
-            labels = np.searchsorted(values, y_test[known])
-            baselines[j] = -np.mean(np.log(counts / len(y))[labels]) if known.any() else 0
-            if len(values) == 1 or not known.any():
-                continue
-            for t, m in enumerate(num_features):
-                with undisturbed():
-                    model = LogisticRegression().fit(features[:, :m], y)
-                probabilities = model.predict_proba(test_features[known, :m])
-                likelihoods = probabilities[np.arange(len(labels)), labels]
-                losses[j, t] -= np.mean(np.log(np.maximum(likelihoods, 1e-12))) / num_draws
+            baselines[j], curve = _curve(features, y, test_features, y_test, num_features)
+            losses[j] += curve / num_draws
     capacities = np.log2(num_features)
     scores = explicitness(losses, baselines, capacities)
     return DciEs(
@@ -108,6 +98,38 @@ def dci_es(
         losses=losses,
         baselines=baselines,
     )
+
+
+def _curve(
+    features: np.ndarray,
+    y: np.ndarray,
+    test_features: np.ndarray,
+    y_test: np.ndarray,
+    num_features: tuple[int, ...],
+) -> tuple[float, np.ndarray]:
+    """One factor's baseline, and its losses float64 [t]; no losses where there is nothing to read.
+
+    Args:
+        features: float [n, m] of the training split.
+        y: int [n], the factor.
+        test_features: float [n', m].
+        y_test: int [n'].
+        num_features: How many of the features each probe sees.
+    """
+    losses = np.zeros(len(num_features))
+    values, counts = np.unique(y, return_counts=True)
+    known = np.isin(y_test, values)
+    labels = np.searchsorted(values, y_test[known])
+    baseline = float(-np.mean(np.log(counts / len(y))[labels])) if known.any() else 0.0
+    if len(values) == 1 or not known.any():
+        return baseline, losses
+    for t, m in enumerate(num_features):
+        with undisturbed():
+            model = LogisticRegression().fit(features[:, :m], y)
+        probabilities = model.predict_proba(test_features[known, :m])
+        likelihoods = probabilities[np.arange(len(labels)), labels]
+        losses[t] = -np.mean(np.log(np.maximum(likelihoods, 1e-12)))
+    return baseline, losses
 
 
 def explicitness(losses: np.ndarray, baselines: np.ndarray, capacities: np.ndarray) -> np.ndarray:

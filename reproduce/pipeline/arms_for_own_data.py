@@ -8,6 +8,7 @@ from pathlib import Path
 from data import own_npz
 from data.dataset import Dataset
 from data.files import InputError
+from models.registry import MODELS
 from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 
@@ -18,7 +19,8 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
     """A profile with a user's data set in it, and that data set's name there.
 
     Binary images get the arms of dSprites, others those of the faces, whose likelihoods fit them.
-    InfoGAN gets a code for each factor, and images are averaged down as far as the arms' own are.
+    InfoGAN and its like get a code for each factor, and images are averaged down as far as the
+    arms' own are.
     Arms whose latents are tested by turned factors keep these only if the data set has them.
 
     Args:
@@ -53,8 +55,9 @@ def plan(profile: Profile, path: Path) -> tuple[str, Profile]:
 def _fitted(arm: PlannedArm, dataset: Dataset) -> PlannedArm:
     """An arm for a data set's factors and sizes."""
     changes = dict(arm.changes)
-    if arm.model == "infogan":
-        changes["num_codes"] = str(max(2, len(dataset.factor_names)))  # one could not be rotated
+    counted = MODELS[arm.model].one_per_factor
+    if counted:
+        changes[counted] = str(max(2, len(dataset.factor_names)))  # one could not be rotated
     wanted = recipes.override(recipes.find(arm.model, arm.recipe), changes).image_size
     if wanted:
         changes["image_size"] = str(_height(dataset, wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from models.registry import PREDICTOR
 from reproduce.pipeline import jobs
 from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
@@ -48,7 +49,7 @@ def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: 
     )
     traverse = jobs.Step(
         ("reproduce.traverse", here, f"--seed={seed}"),
-        run.path / "traversals.csv",
+        run.traversal_steps_file,
         (run.representation_file,),
     )
     steps = [train, represent, test, traverse]
@@ -69,11 +70,11 @@ def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: 
 def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) -> jobs.Chain:
     """Trains what reads factors from images of a size; 0 is the data set's own."""
     run = RunDirectory(output / "predictors" / (str(image_size) if image_size else "full_size"))
-    num_steps = recipes.find("factor_predictor", profile.predictor).num_steps
+    num_steps = recipes.find(PREDICTOR, profile.predictor).num_steps
     train = jobs.Step(
         (
             "reproduce.train",
-            "--model=factor_predictor",
+            f"--model={PREDICTOR}",
             *profile.flags_of(dataset),
             f"--recipe={profile.predictor}",
             f"--set=image_size={image_size}",
@@ -114,5 +115,5 @@ def of_purity_test(
 
 
 def image_size(arm: PlannedArm) -> int:
-    """Of the images that an arm's models see; 0 is the data set's own."""
+    """The size of the images that an arm's models see; 0 is the data set's own."""
     return recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes)).image_size

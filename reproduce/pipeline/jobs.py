@@ -158,7 +158,7 @@ class Leash:
     def _run_warm(
         self, step: Step, output: IO[bytes], environment: Mapping[str, str]
     ) -> int | None:
-        """As `run`; None if there can be no such process, and then never again."""
+        """Runs it in a warm process; None if there can be none, and then never again."""
         with self._lock:
             if self.is_pulled:
                 return -signal.SIGTERM
@@ -339,7 +339,7 @@ class _Running:
         return time.monotonic() - self.started
 
     def share(self) -> float:
-        """Of the training that was to be done; 0 if nothing is trained, or not yet."""
+        """The share of the training that is made by now; 0 if nothing is trained, or not yet."""
         todo = self.chain.num_steps - self.steps_before
         return (_steps_made(self.chain) - self.steps_before) / todo if todo > 0 else 0.0
 
@@ -392,7 +392,7 @@ def _outcome(future: Future[Failure | None]) -> Failure | None:
 
 
 def _last_line(log: Path) -> str:
-    """Of the output of the step that was the last to write to a log."""
+    """The last line of output that the last step wrote to a log."""
     last = log.read_text(errors="replace").strip().splitlines()[-1]
     return "no output" if last.startswith("$ python -m ") else last.strip()
 

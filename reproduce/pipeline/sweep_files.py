@@ -35,13 +35,13 @@ from typing import Any
 
 from data import DATASETS
 from data.files import InputError
-from models.registry import MODELS
+from models.registry import MODELS, PREDICTOR
 from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 
+_TESTED = [key for key, model in MODELS.items() if model.is_generative]
 FIRST_SEED, NUM_SEEDS = 100, 12
 _NAME = re.compile(r"[\w.+-]+", re.ASCII)  # of folders, on command lines between commas
-_PREDICTOR = "factor_predictor"
 
 
 def load(path: Path) -> Profile:
@@ -81,7 +81,7 @@ def _profile(raw: dict[str, Any], folder: Path) -> Profile:
     purity = _Table(top.take("purity", dict, None), "in [purity]")
     predictor = purity.take("predictor", str, "predictor_quick") if purity.is_there else ""
     if predictor:
-        recipes.find(_PREDICTOR, predictor)
+        recipes.find(PREDICTOR, predictor)
     num_purity_bases = purity.take_count("num_bases", 199)
     num_images = purity.take_count("num_images", 8)
     purity.end()
@@ -139,7 +139,7 @@ def _data_flags(tables: list[Any], folder: Path) -> dict[str, tuple[str, ...]]:
 
 def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[PlannedArm, ...]]:
     """The data sets of an entry, and its arms: one for each combination of what is listed."""
-    model = _known("model", table.take("model", str), [m for m in MODELS if m != _PREDICTOR])
+    model = _known("model", table.take("model", str), _TESTED)
     listed = table.take("recipe", (str, list), (MODELS[model].default_recipe or ""))
     name = table.take("name", str, model)
     where = [_known("data set", w, datasets) for w in table.take("data_sets", list, [*datasets])]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
@@ -18,6 +17,7 @@ from reproduce.basis import bases
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.reporting import figures, seed_verdicts
 from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.reporting.template import fill
 from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
@@ -48,51 +48,24 @@ def render(
     arms = list(dict.fromkeys(result.arm for result in results))
     results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
     trained = [result for result in results if result.run is not None]
-    sections = []
-    by_purity = [result for result in results if result.is_tested("haar", seed_verdicts.PURITY)]
-    for metric, shown in (
-        (seed_verdicts.metrics_of(results)[0], results),
-        (seed_verdicts.PURITY, by_purity),
-    ):
-        if not shown:
-            continue
-        dose = figures.interpolation_curves(shown, metric)
-        sections.append(
-            {
-                "name": seed_verdicts.title(metric),
-                "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
-                "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
-                if metric != seed_verdicts.PURITY
-                or any(result.is_tested("haar_active", metric) for result in shown)
-                else None,
-                "dose": figures.to_svg(dose) if dose else None,
-                "effects": figures.to_svg(figures.effects(shown, metric)) if trained else None,
-            }
-        )
     picking = figures.cherry_picking(results)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reproduce"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    primary = seed_verdicts.metrics_of(results)[0]
+    verdicts = table.to_dict("records")
+    return fill(
+        "report.html.j2",
         profile=profile,
         summary=summary,
         unfinished=unfinished,
-        primary=seed_verdicts.metrics_of(results)[0],
-        primaries=[
-            row for row in table.to_dict("records") if row["metric"] == _primary(row, table)
-        ],
-        verdicts=table.to_dict("records"),
+        primary=primary,
+        primaries=[row for row in verdicts if row["metric"] == _primary(row, table)],
+        verdicts=verdicts,
         metrics_tested=_metric_rows(table),
         contrasts=contrasts.to_dict("records"),
         num_primary=seed_verdicts.NUM_PRIMARY,
         headline_of=seed_verdicts.headline,
         name=seed_verdicts.name,
         dataset=_describe_dataset(results[0]),
-        sections=sections,
+        sections=_sections(results, primary),
         picked=figures.to_svg(picking) if picking else None,
         best_k=BEST_K,
         searches=[row for result in results for row in _search_rows(result)],
@@ -103,15 +76,40 @@ def render(
         curves=_curves(trained),
         reached=_reached(trained),
         leakages=[entry for result in trained for entry in _leakage(result)],
-        labelled=_tables(trained, "labelled_directions"),
+        labelled=_tables(trained, lambda run: run.labelled_directions_file),
         accuracies=_accuracies(trained),
         num_bases=", ".join(_null_sizes(results)),
         families={name: family.summary for name, family in bases.FAMILIES.items()},
         settings=_settings(trained),
         environments=_environments(trained),
-        version=metadata.version("axisbias"),
         tolerance=CONTROL_TOLERANCE,
     )
+
+
+def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any]]:
+    """The figures of the first metric of the latents, and those of purity where it was tested."""
+    by_purity = [result for result in results if result.is_tested("haar", seed_verdicts.PURITY)]
+    found = []
+    for metric, shown in ((primary, results), (seed_verdicts.PURITY, by_purity)):
+        if not shown:
+            continue
+        dose = figures.interpolation_curves(shown, metric)
+        trained = any(result.run is not None for result in results)
+        has_active = metric != seed_verdicts.PURITY or any(
+            result.is_tested("haar_active", metric) for result in shown
+        )
+        found.append(
+            {
+                "name": seed_verdicts.title(metric),
+                "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
+                "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
+                if has_active
+                else None,
+                "dose": figures.to_svg(dose) if dose else None,
+                "effects": figures.to_svg(figures.effects(shown, metric)) if trained else None,
+            }
+        )
+    return found
 
 
 def _describe_dataset(result: SeedResult) -> dict[str, Any]:
@@ -169,12 +167,14 @@ def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     return wanted if wanted in set(own) else own.iloc[0]
 
 
-def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
+def _tables(
+    trained: Sequence[SeedResult], file_of: Callable[[RunDirectory], Path]
+) -> list[dict[str, Any]]:
     """An optional table of every run, with its arm and seed."""
     found = []
     for result in trained:
         assert result.run is not None
-        file = result.run.path / f"{name}.csv"
+        file = file_of(result.run)
         if file.exists():
             rows = seed_verdicts.read_table(file, ["factor"], min_rows=0).to_dict("records")
             found.append({"arm": seed_verdicts.name(result.arm), "seed": result.seed, "rows": rows})
@@ -184,18 +184,18 @@ def _tables(trained: Sequence[SeedResult], name: str) -> list[dict[str, Any]]:
 def _leakage(result: SeedResult) -> list[dict[str, Any]]:
     """One run's leakage as a picture and in words, if its decoder was tested."""
     assert result.run is not None
-    if not (result.run.path / "leakage.csv").exists():
+    if not result.run.leakage_file.exists():
         return []
     learned, random, data = (
-        seed_verdicts.read_table(result.run.path / f"{name}.csv", columns)
-        for name, columns in (
-            ("leakage", ["axis", "purity", "dead"]),
-            ("random_leakage", ["axis", "purity", "dead"]),
-            ("data_leakage", ["given"]),
+        seed_verdicts.read_table(file, columns)
+        for file, columns in (
+            (result.run.leakage_file, ["axis", "purity", "dead"]),
+            (result.run.random_leakage_file, ["axis", "purity", "dead"]),
+            (result.run.data_leakage_file, ["given"]),
         )
     )
     frames = load_npz(result.run.traversals_file, ["learned/frames"])["learned/frames"]
-    table = seed_verdicts.read_table(result.run.path / "traversals.csv", ["basis", "axis"])
+    table = seed_verdicts.read_table(result.run.traversal_steps_file, ["basis", "axis"])
     axes = table.loc[table["basis"] == "learned", "axis"]
     strips = dict(zip(axes, frames, strict=True))
     names = [column for column in data.columns if column != "given"]
@@ -217,7 +217,9 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
 def _accuracies(trained: Sequence[SeedResult]) -> dict[str, list[dict[str, Any]]]:
     """How exact the predictors are, by the size of the images that they read."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for result, table in zip(trained, _tables(trained, "predictor_accuracy"), strict=False):
+    for result, table in zip(
+        trained, _tables(trained, lambda run: run.predictor_accuracy_file), strict=False
+    ):
         assert result.run is not None
         height, width, _ = result.run.read_config().image_shape
         found.setdefault(f"{height} x {width}", table["rows"])
@@ -341,7 +343,7 @@ def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
 def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     """One seed's traversals as a picture."""
     arrays = load_npz(run.traversals_file, ["learned/frames"])
-    table = seed_verdicts.read_table(run.path / "traversals.csv", ["basis", "axis", "step", "dead"])
+    table = seed_verdicts.read_table(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
     strips = {
         key.removesuffix("/frames"): value
         for key, value in arrays.items()

@@ -57,7 +57,7 @@ class Fit:
 
     @property
     def standard_errors(self) -> np.ndarray:
-        """Of the fixed effects: float64 [p]."""
+        """The fixed effects' standard errors: float64 [p]."""
         return np.sqrt(np.diagonal(self.covariance))
 
     def interval(self, index: int, level: float = 0.95) -> tuple[float, float]:
@@ -66,13 +66,13 @@ class Fit:
         return float(self.beta[index] - reach), float(self.beta[index] + reach)
 
     def p_value(self, index: int, value: float = 0.0) -> float:
-        """Two-sided, that one fixed effect equals a value."""
+        """The two-sided p-value that one fixed effect equals a value."""
         t = (self.beta[index] - value) / self.standard_errors[index]
         return float(2 * scipy.stats.t.sf(abs(t), self.df))
 
     @property
     def sd_total(self) -> float:
-        """Of a new rater's answer to a new item, in logits."""
+        """The standard deviation of a new rater's answer to a new item, in logits."""
         return float(np.hypot(self.sd_rater, self.sd_item))
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from data.random_matrices import stiefel
 from models.latent_blocks import LatentBlock
-from reproduce.traversal import energy_matching, purity
+from reproduce.traversal import energy_matching
 from reproduce.traversal.energy_matching import Decode
 
 RULES = ("uniform", "label_free")
@@ -56,7 +57,7 @@ def draw_axes(
         for axis in rng.permutation(block.size)[:count]:
             yield int(axis), np.eye(block.size)[axis]
     else:
-        yield from enumerate(purity.stiefel(1, block.size, count, rng)[0].T)
+        yield from enumerate(stiefel(1, block.size, count, rng)[0].T)
 
 
 def draw_strip(

@@ -74,7 +74,7 @@ class RunConfig:
         return (self.fingerprint, self.image_shape) == (other.fingerprint, other.image_shape)
 
     def to_json(self) -> str:
-        """As indented JSON."""
+        """The settings as indented JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @staticmethod
@@ -89,7 +89,12 @@ class RunConfig:
 
 
 class RunDirectory:
-    """A folder that holds one training and what is computed from it."""
+    """A folder that holds one training and what is computed from it: every file that may be there.
+
+    Training writes config.json, environment.json, training.csv, timings.csv and checkpoints;
+    `represent` the representation; `basis_test` the next four; `traverse` and `purity_test` the
+    others, whose last files say that all are there.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -99,9 +104,18 @@ class RunDirectory:
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
         self.basis_test_file = self.path / "basis_test.csv"
-        self.turned_test_file = self.path / "turned" / "basis_test.csv"
-        self.purity_file = self.path / "traversal_purity.csv"
+        self.null_file = self.path / "null.npz"
+        self.cherry_picking_file = self.path / "cherry_picking.csv"
+        self.turned_test_file = self.path / "turned" / "basis_test.csv"  # null.npz beside it
         self.traversals_file = self.path / "traversals.npz"
+        self.traversal_steps_file = self.path / "traversals.csv"
+        self.purity_file = self.path / "traversal_purity.csv"
+        self.purity_null_file = self.path / "purity_null.npz"
+        self.leakage_file = self.path / "leakage.csv"
+        self.random_leakage_file = self.path / "random_leakage.csv"
+        self.data_leakage_file = self.path / "data_leakage.csv"
+        self.labelled_directions_file = self.path / "labelled_directions.csv"
+        self.predictor_accuracy_file = self.path / "predictor_accuracy.csv"
         self.tensorboard_dir = self.path / "tensorboard"
         self.checkpoint_dir = self.path / "checkpoints"
 

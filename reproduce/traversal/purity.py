@@ -276,19 +276,6 @@ def differentiate(setup: TraversalSetup, axes: np.ndarray) -> Derivative:
     return Derivative(setup.factors, setup.predict(setup.decode(setup.start)), derivative)
 
 
-def stiefel(num_draws: int, dimension: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """The first columns of Haar draws on O(dimension): float64 [num_draws, dimension, count].
-
-    The QR decomposition of a Gaussian matrix of so many columns gives them without the others,
-    which is what large dimensions need.
-    """
-    draws = np.empty((num_draws, dimension, count))
-    for draw in draws:
-        q, r = np.linalg.qr(rng.standard_normal((dimension, count)))
-        draw[:] = q * np.sign(np.diagonal(r))
-    return draws
-
-
 def labelled_directions(
     inputs: np.ndarray, factors: np.ndarray, kinds: Sequence[str]
 ) -> dict[int, np.ndarray]:

@@ -10,8 +10,9 @@ import pandas as pd
 import scipy.stats
 
 from data import random_streams
+from data.random_matrices import haar, stiefel
 from models.latent_blocks import LatentBlock
-from reproduce.basis import bases, significance
+from reproduce.basis import significance
 from reproduce.basis.assessment import ALPHA, COLUMNS
 from reproduce.traversal import purity
 from reproduce.traversal.purity import TraversalSetup
@@ -134,9 +135,9 @@ def _bases(
     k = block.size
     num_draws = max(plan.num_bases, plan.num_linear_bases) if k <= MAX_FINITE else plan.num_bases
     if k <= MAX_WHOLE:
-        return np.arange(k), bases.haar(num_draws, k, rng)
+        return np.arange(k), haar(num_draws, k, rng)
     chosen = np.sort(rng.choice(k, MAX_AXES, replace=False))
-    return chosen, purity.stiefel(num_draws, k, MAX_AXES, rng)
+    return chosen, stiefel(num_draws, k, MAX_AXES, rng)
 
 
 def _row(family: str, metric: str, observed: float, null: np.ndarray) -> dict[str, object]:

@@ -99,7 +99,7 @@ def prepared(tensorflow, official, cache):
 
 
 def decoded(content: bytes) -> np.ndarray:
-    """As float64 by Pillow, whose cosine transform is more exact than TensorFlow's default."""
+    """A JPEG by Pillow, float64, whose cosine transform is more exact than TensorFlow's."""
     return np.asarray(Image.open(io.BytesIO(content)), np.float64)
 
 

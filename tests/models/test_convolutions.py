@@ -92,7 +92,7 @@ def test_sum_columns_is_the_adjoint_of_columns(tensorflow, shifts, stride, block
 
 
 def test_gradients_can_be_differentiated_again(tensorflow):
-    """As a penalty on a discriminator's gradient needs it."""
+    """What a penalty on a discriminator's gradient needs."""
     from models import convolutions
 
     rng = np.random.default_rng(0)

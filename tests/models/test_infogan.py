@@ -458,7 +458,7 @@ def test_spectral_norm_bounds_every_kernel_as_numpys_svd_measures_it(tensorflow)
 
 
 def test_gradients_pass_through_the_norm(tensorflow):
-    """Of any function of W / |W| the gradient is orthogonal to W: scaling W changes nothing."""
+    """The gradient of any function of W / |W| is orthogonal to W: scaling W changes nothing."""
     from models.spectral_norm import divide_by_norm
 
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ sys.meta_path.insert(0, _Blocked())
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Of a Python that finds no TensorFlow, in every process that it starts."""
+    """The environment of a Python that finds no TensorFlow, in every process that it starts."""
     folder = tmp_path_factory.mktemp("blocked")
     (folder / "sitecustomize.py").write_text(BLOCK)
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}

@@ -108,7 +108,7 @@ def test_the_protocols_design_detects_60_percent():
 
 
 def restricted_log_likelihood(successes, trials, sd_rater, sd_item):
-    """Of counts [2, 2], raters by items: quadrature over all four effects and the mean."""
+    """The likelihood of counts [2, 2], raters by items, by quadrature over effects and mean."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     grids = np.meshgrid(*[nodes] * 4, indexing="ij")
     weight = np.prod(np.meshgrid(*[weights / weights.sum()] * 4, indexing="ij"), axis=0)

@@ -241,7 +241,7 @@ RECIPE = types.SimpleNamespace(image_size=None)
 
 
 class FakeRun:
-    """As much of a finished run as the stimuli ask for."""
+    """So much of a finished run as the stimuli ask for."""
 
     def __init__(self, name, arm, seed):
         self.path = pathlib.Path(name)

@@ -20,7 +20,7 @@ CONFIG = RunConfig(RECIPE, "npz", "rendered", "a.npz", "0123", (16, 32, 3), 7)
 
 
 class Variable:
-    """As much of a variable as a run directory uses."""
+    """So much of a variable as a run directory uses."""
 
     def __init__(self, value):
         self.value = np.asarray(value)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import dsprites
+from data.random_matrices import stiefel
 from models.latent_blocks import LatentBlock, coordinates
 from models.settings import FactorPredictorSettings
 from reproduce.basis import bases
@@ -161,7 +162,7 @@ def test_a_basis_that_moves_nothing_counts_as_a_tie():
 
 
 def test_columns_of_haar_draws_are_orthonormal_with_haar_moments():
-    draws = purity.stiefel(2_000, 12, 3, np.random.default_rng(3))
+    draws = stiefel(2_000, 12, 3, np.random.default_rng(3))
     np.testing.assert_allclose(
         draws.swapaxes(1, 2) @ draws, np.broadcast_to(np.eye(3), (2_000, 3, 3)), atol=1e-12
     )
