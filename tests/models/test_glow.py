@@ -15,6 +15,7 @@ import scipy.stats
 
 import models
 from data.files import InputError
+from data.random_matrices import haar
 from models.settings import GlowSettings
 from reproduce.training import recipes
 
@@ -68,33 +69,12 @@ def held_out_bits(tf, model):
     return float(model.losses(images, tf.constant(0), tf.constant([3, 4]))["bits_per_dim"])
 
 
-def test_initial_rotations_are_haar():
-    """Moments of Haar's measure on O(d), within five standard errors."""
-    from models.flow_steps import haar_rotations
-
-    d, num = 4, 40_000
-    rotations = haar_rotations(num, d, np.random.default_rng(0))
-    identity = np.broadcast_to(np.eye(d), rotations.shape)
-    np.testing.assert_allclose(rotations @ rotations.transpose(0, 2, 1), identity, atol=1e-12)
-    traces = np.trace(rotations, axis1=1, axis2=2)
-    moments = {
-        "trace": (traces, 0),
-        "trace squared": (traces**2, 1),
-        "trace to the fourth": (traces**4, 3),
-        "entry to the fourth": (rotations[:, 1, 2] ** 4, 3 / (d * (d + 2))),
-        "determinant": (np.linalg.det(rotations), 0),
-    }
-    for name, (values, expected) in moments.items():
-        standard_error = values.std() / np.sqrt(num)
-        assert abs(values.mean() - expected) < 5 * standard_error, name
-
-
 def test_packed_decomposition_is_the_rotation():
     from models import flow_steps
 
     weights, fixed = flow_steps.initial_weights(3, 6, 4, 6, np.random.default_rng(0))
     matrices, offsets, log_det = flow_steps.channel_maps(weights, fixed)
-    expected = flow_steps.haar_rotations(3, 6, np.random.default_rng(0))
+    expected = haar(3, 6, np.random.default_rng(0))
     np.testing.assert_allclose(matrices, expected, atol=1e-6)
     np.testing.assert_array_equal(offsets, np.zeros((3, 6)))
     assert abs(log_det) < 1e-5

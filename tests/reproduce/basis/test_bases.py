@@ -16,28 +16,6 @@ def test_every_draw_is_orthogonal(draw):
     np.testing.assert_allclose(q @ np.swapaxes(q, 1, 2), np.tile(np.eye(6), (50, 1, 1)), atol=1e-12)
 
 
-def test_haar_draws_have_the_haar_moments():
-    # E Q_ij^2 = 1 / d and E Q_ij^4 = 3 / (d (d + 2)); a squared entry is Beta(1/2, (d - 1) / 2).
-    d, n = 5, 20_000
-    q = bases.haar(n, d, np.random.default_rng(1))
-    error = 5 / np.sqrt(n)
-    np.testing.assert_allclose(np.mean(q, axis=0), 0, atol=error)
-    np.testing.assert_allclose(np.mean(q**2, axis=0), 1 / d, atol=error)
-    np.testing.assert_allclose(np.mean(q**4, axis=0), 3 / (d * (d + 2)), atol=error)
-    for entry in ((0, 0), (2, 3), (4, 4)):
-        sample = q[:, entry[0], entry[1]] ** 2
-        assert scipy.stats.kstest(sample, scipy.stats.beta(0.5, (d - 1) / 2).cdf).pvalue > 1e-3
-    # Both components of O(d) are equally likely.
-    assert abs(np.mean(np.linalg.det(q) > 0) - 0.5) < error
-
-
-def test_haar_angles_repel_as_scipys_do():
-    ours = bases.haar(4_000, 4, np.random.default_rng(2))
-    theirs = scipy.stats.ortho_group(4, seed=3).rvs(4_000)
-    traces = [np.trace(q, axis1=1, axis2=2) for q in (ours, theirs)]
-    assert scipy.stats.ks_2samp(*traces).pvalue > 1e-3
-
-
 def test_signed_permutations_only_move_and_flip_axes():
     q = bases.signed_permutation(2_000, 4, np.random.default_rng(4))
     assert np.all(np.sum(q != 0, axis=1) == 1)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import dsprites
-from data.random_matrices import stiefel
 from models.latent_blocks import LatentBlock, coordinates
 from models.settings import FactorPredictorSettings
 from reproduce.basis import bases
@@ -159,19 +158,6 @@ def test_a_basis_that_moves_nothing_counts_as_a_tie():
         nothing, [("haar", "purity", everything)], purity_assessment.PurityPlan(9, 9)
     )
     assert found.table.set_index("metric").loc["purity", "p_value"] == 1.0
-
-
-def test_columns_of_haar_draws_are_orthonormal_with_haar_moments():
-    draws = stiefel(2_000, 12, 3, np.random.default_rng(3))
-    np.testing.assert_allclose(
-        draws.swapaxes(1, 2) @ draws, np.broadcast_to(np.eye(3), (2_000, 3, 3)), atol=1e-12
-    )
-    # E q^2 = 1 / n and E q^4 = 3 / (n (n + 2)) for every entry of a Haar matrix.
-    assert np.mean(draws[:, :, 0] ** 2) == pytest.approx(1 / 12)
-    assert np.mean(draws**4) == pytest.approx(3 / (12 * 14), rel=0.05)
-    assert abs(np.mean(draws, axis=0)).max() < 0.03
-    whole = bases.haar(2_000, 12, np.random.default_rng(4))
-    assert np.mean(draws[:, 0, 0] ** 6) == pytest.approx(np.mean(whole[:, 0, 0] ** 6), rel=0.3)
 
 
 def test_labelled_directions_find_a_planted_factor():
