@@ -91,8 +91,8 @@ def shade(
         ny: As nx.
         nz: As nx.
         lit: Share of the light that reaches it.
-        light: np.float3232 [3], the unit vector towards the light.
-        halfway: np.float3232 [3], the one halfway between the light and the viewer.
+        light: float32 [3], the unit vector towards the light.
+        halfway: float32 [3], the one halfway between the light and the viewer.
     """
     f = np.float32
     cosine = max(nx * light[0] + ny * light[1] + nz * light[2], f(0))
@@ -118,7 +118,7 @@ def _draw(
     light_view: tuple[np.ndarray, np.ndarray, np.ndarray],
     image: np.ndarray,
 ) -> None:
-    """Draws one image.
+    """Draws one image, in one kernel: a sample's dozens of numbers are used where they are made.
 
     Args:
         points: float32 [vertices, 3]: head, hair and bust, turned.

@@ -50,22 +50,8 @@ _REPORT = flags.DEFINE_string("report", None, "A page of it as well, as reproduc
 
 def main() -> None:
     """Checks the flags, tests, writes, prints."""
-    if not _REPRESENTATION.value:
-        raise InputError("--representation is missing; give a representation.npz")
+    _check_flags()
     families, metrics = _FAMILIES.value, _METRICS.value
-    bases.check_families(families)
-    registry.check_metrics(metrics)
-    for file in filter(None, (_OUTPUT.value, _REPORT.value)):
-        check_output(file)
-    if len(_TURNED_FACTORS.value) not in (0, 2):
-        raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
-    if _TURNED_FACTORS.value and _REPORT.value:
-        raise InputError("--report shows the factors as they are; leave out --turned_factors")
-
-    if _DEVICE.value == "gpu" and not program.start_tensorflow().config.list_physical_devices(
-        "GPU"
-    ):
-        raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
     from reproduce.reporting import seed_verdicts
@@ -121,6 +107,25 @@ def main() -> None:
     print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     if _REPORT.value:
         print(*table["sentence"], _REPORT.value, sep="\n")
+
+
+def _check_flags() -> None:
+    """Refuses flags that do not go together, before anything is read."""
+    if not _REPRESENTATION.value:
+        raise InputError("--representation is missing; give a representation.npz")
+    bases.check_families(_FAMILIES.value)
+    registry.check_metrics(_METRICS.value)
+    for file in filter(None, (_OUTPUT.value, _REPORT.value)):
+        check_output(file)
+    if len(_TURNED_FACTORS.value) not in (0, 2):
+        raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
+    if _TURNED_FACTORS.value and _REPORT.value:
+        raise InputError("--report shows the factors as they are; leave out --turned_factors")
+
+    if _DEVICE.value == "gpu" and not program.start_tensorflow().config.list_physical_devices(
+        "GPU"
+    ):
+        raise InputError("--device=gpu, but TensorFlow finds no GPU; leave the flag out")
 
 
 if __name__ == "__main__":

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.special
 import scipy.stats
 
 from reproduce.study import mixed_model, simulated_raters
+from reproduce.study.study_plan import Plan
+from reproduce.training import progress
 
 ALPHA = 0.05
 POWER = 0.9
+_PREFERENCES = (0.6, 0.65, 0.7)  # of the power calculation
 
 
 def independent_trials(preference: float, alpha: float = ALPHA, power: float = POWER) -> int:
@@ -81,3 +85,38 @@ def smallest_detectable(standard_error: float, df: int, sd: float) -> float:
     """
     reach = scipy.stats.t.ppf(1 - ALPHA / 2, df) + scipy.stats.t.ppf(POWER, df)
     return float(mixed_model.marginal(reach * standard_error, sd))
+
+
+def of_plan(plan: Plan, num_arms: int) -> dict[str, Any]:
+    """The power calculation, for what each arm gets of the planned raters' answers."""
+    own = max(plan.trials // num_arms, 1)
+    own = max(divisor for divisor in range(1, own + 1) if plan.pairs % divisor == 0)
+    shape = (plan.raters, own, plan.pairs)
+    floors = {share: independent_trials(share) for share in _PREFERENCES}
+    total = len(_PREFERENCES) * plan.power_repetitions
+    with progress.bar(desc="power", total=total, unit=" studies") as bar:
+        powers = {
+            share: mixed_power(
+                simulated_raters.Truth(share), shape, plan.power_repetitions, plan.seed, bar.update
+            )
+            for share in _PREFERENCES
+        }
+    truth = simulated_raters.Truth()
+    sentences = [
+        "were all answers independent, the exact binomial test at the two-sided level .05 would "
+        "have power 90% with "
+        + ", ".join(f"{count} trials to detect {share:.0%}" for share, count in floors.items()),
+        f"the mixed model with rater and pair deviations of {truth.sd_rater:g} and "
+        f"{truth.sd_item:g} logits, {plan.raters} raters of {own} trials an arm and {plan.pairs} "
+        f"pairs detects "
+        + ", ".join(f"{share:.0%} with power {power:.2f}" for share, power in powers.items())
+        + f" ({plan.power_repetitions} simulated studies each)",
+    ]
+    return {
+        "independent_trials": {str(share): count for share, count in floors.items()},
+        "mixed_model": {str(share): power for share, power in powers.items()},
+        "raters": plan.raters,
+        "trials_per_rater_and_arm": own,
+        "pairs_per_arm": plan.pairs,
+        "sentences": sentences,
+    }

@@ -89,9 +89,9 @@ def main() -> None:
     study_plan.check_output(_OUTPUT.value)
     program.start_tensorflow()
 
-    from reproduce.study import making
+    from reproduce.study import make_study
 
-    for line in making.make(runs, predictors, plan, _TITLE.value, _OUTPUT.value):
+    for line in make_study.make(runs, predictors, plan, _TITLE.value, _OUTPUT.value):
         print(line)
 
 

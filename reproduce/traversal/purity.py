@@ -12,15 +12,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from data.files import InputError
-from reproduce.traversal.energy_matching import MAX_STEP
+from reproduce.traversal import energy_matching
 from reproduce.traversal.predicted_factors import Factors, changes
 
 Decode = Callable[[np.ndarray], np.ndarray]  # inputs float [n, D] to images in [0, 1]
 Predict = Callable[[np.ndarray], np.ndarray]  # images to predicted factors float [n, P]
 
 _FIRST_STEP = 0.5
-_MAX_ITERATIONS = 6
-_TOLERANCE = 0.05  # relative, of the energy
 _SMALL_STEP = 0.05  # of the derivative's central difference
 _NO_CHANGE = 1e-12
 ONE_FACTOR = (
@@ -101,7 +99,9 @@ def measure(
             time.
     """
     origin = setup.decode(setup.start)
-    steps, energies, dead, images = _matched_steps(setup, directions, origin, first_steps)
+    steps, energies, dead, images = energy_matching.near_steps(
+        setup.decode, setup.start, directions, setup.energy, origin, first_steps
+    )
     before = setup.predict(origin)
     after = setup.predict(images.reshape(-1, *images.shape[3:]))
     after = after.reshape(*images.shape[:3], -1)  # [m, 2, s, P]
@@ -116,80 +116,11 @@ def _shares(change: np.ndarray) -> np.ndarray:
     return np.where(total > _NO_CHANGE, change / np.maximum(total, _NO_CHANGE), 1 / k)
 
 
-def _matched_steps(
-    setup: TraversalSetup,
-    directions: np.ndarray,
-    origin: np.ndarray,
-    first_steps: np.ndarray | float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps at which the energy is met, within a tolerance, or `MAX_STEP`.
-
-    The energy of a small step grows with its square. From a first step, the next is taken by the
-    power law through the last two, and all that is not matched yet goes on together. Where the
-    search has not settled, the nearest of what was tried is taken.
-
-    Returns:
-        Steps [m], their energies [m], whether the energy is out of reach [m], and images
-        [m, 2, s, height, width, channels] of both signs.
-    """
-    m = len(directions)
-    steps = np.full(m, np.minimum(first_steps, MAX_STEP))
-    exponents = np.full(m, 2.0)
-    tried_steps, tried_energies = np.zeros(m), np.zeros(m)
-    best_steps, best_energies, best_misses = np.zeros(m), np.zeros(m), np.full(m, np.inf)
-    images = np.empty((m, 2, *origin.shape), np.float32)
-    ended = np.full(m, False)
-    open_ = np.arange(m)
-    for _ in range(_MAX_ITERATIONS):
-        frames, energies = _energies(setup, directions[open_], steps[open_], origin)
-        misses = np.abs(np.log(np.maximum(energies, _NO_CHANGE) / setup.energy))
-        # Of equally bad ones the last, so that a dead direction is shown at its longest step.
-        better = misses <= best_misses[open_]
-        chosen = open_[better]
-        best_misses[chosen] = misses[better]
-        best_steps[chosen], best_energies[chosen] = steps[chosen], energies[better]
-        images[chosen] = frames[better]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.log(energies / tried_energies[open_]) / np.log(
-                steps[open_] / tried_steps[open_]
-            )
-        known = np.isfinite(slope) & (slope > 0.2) & (slope < 8)
-        exponents[open_] = np.where(known, slope, 2.0)
-        tried_steps[open_], tried_energies[open_] = steps[open_], energies
-        growth = (setup.energy / np.maximum(energies, _NO_CHANGE)) ** (1 / exponents[open_])
-        following = np.minimum(steps[open_] * np.clip(growth, 0.1, 10), MAX_STEP)
-        at_end = (steps[open_] >= MAX_STEP) & (energies < setup.energy)
-        settled = (np.abs(energies / setup.energy - 1) < _TOLERANCE) | at_end
-        ended[open_] |= at_end
-        steps[open_] = following
-        open_ = open_[~settled]
-        if len(open_) == 0:
-            break
-    dead = ended & (best_energies < (1 - _TOLERANCE) * setup.energy)
-    return best_steps, best_energies, dead, images
-
-
-def _energies(
-    setup: TraversalSetup, directions: np.ndarray, steps: np.ndarray, origin: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images [m, 2, s, ...] of a step along each direction and against it, and energies [m]."""
-    frames = setup.decode(_both_ways(setup.start, steps[:, None] * directions))
-    frames = frames.reshape(len(directions), 2, *origin.shape)
-    squared = np.square(frames - origin).reshape(len(directions), 2 * len(setup.start), -1)
-    return frames, squared.mean(axis=(1, 2), dtype=np.float64)
-
-
-def _both_ways(start: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Inputs at offsets [m, D] from each start [s, D] and opposite to them: [2 m s, D]."""
-    signed = offsets[:, None, None, :] * np.array([1, -1])[:, None, None]  # [m, 2, 1, D]
-    return (start + signed).reshape(-1, start.shape[1])
-
-
 def _slopes(
     function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, axes: np.ndarray
 ) -> np.ndarray:
     """Central differences of a function along axes [k, D], at each start [s, D]: [k, s, ...]."""
-    values = function(_both_ways(start, _SMALL_STEP * axes))
+    values = function(energy_matching.both_ways(start, _SMALL_STEP * axes))
     values = values.reshape(len(axes), 2, len(start), -1)
     return (values[:, 0] - values[:, 1]) / (2 * _SMALL_STEP)
 

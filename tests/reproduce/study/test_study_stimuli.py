@@ -272,7 +272,8 @@ PLAN = study_plan.Plan(
 @pytest.fixture(scope="module")
 def make(tensorflow):
     """Makes a study of two arms, one of two seeds, into a folder."""
-    from reproduce.study import making
+    from reproduce.study import catch_trials, make_study, strip_metrics
+    from reproduce.training import trained_model
 
     class Dataset:
         def __len__(self):
@@ -286,24 +287,24 @@ def make(tensorflow):
         runs.append(FakeRun("runc", "armtwo", 0))
         with pytest.MonkeyPatch.context() as patch:
             model = types.SimpleNamespace(latent_blocks=(STRATUM,))
-            patch.setattr(making.trained_model, "load_model", lambda run: model)
-            patch.setattr(making.trained_model, "load_dataset", lambda run: Dataset())
-            patch.setattr(making.trained_model, "decoder", lambda model: decode)
+            patch.setattr(trained_model, "load_model", lambda run: model)
+            patch.setattr(trained_model, "load_dataset", lambda run: Dataset())
+            patch.setattr(trained_model, "decoder", lambda model: decode)
             patch.setattr(
-                making.trained_model,
+                trained_model,
                 "start_inputs",
                 lambda model, dataset, rows, seed: np.random.default_rng(rows).normal(
                     size=(len(rows), 6)
                 ),
             )
-            patch.setattr(making.strips, "FRAME_SIDE", 24)
-            patch.setattr(making.catch_trials, "renderer_of", lambda name, channels: BLOCKS)
+            patch.setattr(strips, "FRAME_SIDE", 24)
+            patch.setattr(catch_trials, "renderer_of", lambda name, channels: BLOCKS)
             patch.setattr(
-                making.strip_metrics,
+                strip_metrics,
                 "measure",
                 lambda *arguments: {"purity": np.arange(len(arguments[4]), dtype=float)},
             )
-            return making.make(runs, [], plan, "Which?", str(output))
+            return make_study.make(runs, [], plan, "Which?", str(output))
 
     return run
 
@@ -413,11 +414,11 @@ def test_the_same_command_writes_the_same_bytes_and_another_seed_other_names(stu
 
 def test_names_depend_on_what_only_the_checkpoint_tells(study):
     # With the seed and the number of pairs alone nobody can make the names.
-    from reproduce.study import making
+    from reproduce.study import make_study
 
     row = {"step": 1.0, "energy": 0.1, "start_image": 3}
     one, other = (
-        making._secret([types.SimpleNamespace(key=[row | {"step": step}])], PLAN)
+        make_study._secret([types.SimpleNamespace(key=[row | {"step": step}])], PLAN)
         for step in (1.0, 1.0 + 1e-12)
     )
     assert one != other
