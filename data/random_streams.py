@@ -26,6 +26,8 @@ PREDICTOR_IMAGES = 6  # images by which a factor predictor is judged
 LABELLED_DIRECTIONS = 7  # random directions beside labelled ones
 SAMPLES = 8  # images drawn from a model
 EXPLORED_BASES = 9  # bases that the explorer compares with
+PRIOR_LATENTS = 10  # latents drawn from a model's prior, to be decoded
+CHANGED_LATENTS = 13  # values that replace one latent, to see whether images respond
 
 # Of a verdict's seed.
 JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds, by family

@@ -12,6 +12,7 @@ Every generative model is an object with the same few members, which are all tha
 - `start(images, seed)`: decoder inputs float32 [batch, D] that stand for real images.
 - `decode(inputs)`: images float32 [batch, height, width, channels] in [0, 1].
 - `latent_blocks`: the parts of the decoder's input whose basis can be rotated, the primary first.
+- `draw(num, seed)`: decoder inputs [num, D] drawn from the prior, in coordinates that are N(0, 1).
 - `sample(num_images, seed, temperature)`: images drawn from the model.
 
 `models.factor_predictor`, which reads factors from images, has the first four alone; its

@@ -194,10 +194,13 @@ class BetaVAE:
         del seed
         return self.posterior(images).mean()
 
+    def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
+        """Latents drawn from the prior: [num, num_latents]."""
+        return self.prior.sample(num, seed=seed)
+
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
         """Mean images of latents drawn from the prior, its deviation times `temperature`."""
-        latents = self.prior.sample(num_images, seed=seed)
-        return self.decode(temperature * latents)
+        return self.decode(temperature * self.draw(num_images, seed))
 
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Mean images in [0, 1], float32 [batch, height, width, channels]."""

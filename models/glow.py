@@ -212,7 +212,10 @@ class Glow:
         """Images in [0, 1], float32 [batch, height, width, channels], of latents [batch, D]."""
         return to_images(self.flow.inverse(latents), self.settings.num_bits)
 
+    def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
+        """Standardised latents drawn from the prior: [num, D]."""
+        return self.prior.sample(num, seed=seed)
+
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
         """Images drawn from the model, every prior's deviation times `temperature` (section 6)."""
-        latents = self.prior.sample(num_images, seed=seed)
-        return self.decode(temperature * latents)
+        return self.decode(temperature * self.draw(num_images, seed))

@@ -263,6 +263,10 @@ class InfoGAN:
         """Images in [0, 1], float32 [batch, height, width, channels], of Gaussianised inputs."""
         return self.generate(self.codes.from_gaussian(inputs), training=False)
 
+    def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
+        """Inputs drawn from the priors, Gaussianised: [num, codes.size]."""
+        return self.codes.draw_gaussian(num, seed)
+
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
         """Images of inputs drawn from the priors; `temperature` scales Gaussianised deviations."""
         return self.decode(self.codes.draw_gaussian(num_images, seed, temperature))

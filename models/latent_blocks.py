@@ -25,6 +25,18 @@ class LatentBlock:
     embed: Callable[[np.ndarray], np.ndarray]
     summary: str
 
+    def read(self, inputs: np.ndarray) -> np.ndarray:
+        """The block's latents of inputs [n, D]: [n, k], N(0, 1) where the inputs are.
+
+        A latent that is embedded at several inputs is their sum over the root of their number.
+        """
+        return inputs @ self.unit_axes().T
+
+    def unit_axes(self) -> np.ndarray:
+        """Directions of unit length [k, D] of the decoder's input, one for each latent."""
+        axes = self.embed(np.eye(self.size))
+        return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+
 
 def coordinates(name: str, columns: np.ndarray, dimension: int, summary: str) -> LatentBlock:
     """The latent block of some columns of a decoder's input [n, dimension]."""

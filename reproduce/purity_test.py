@@ -31,12 +31,10 @@ from reproduce.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from data.dataset import Dataset
     from models.latent_blocks import LatentBlock
     from reproduce.basis.representation import Representation
-    from reproduce.traversal.predicted_factors import Factors
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run of a generative model.")
 _DECODER = flags.DEFINE_string(
@@ -181,7 +179,9 @@ def main() -> None:
     )
     files = RunDirectory(_OUTPUT_DIR.value or _RUN_DIR.value)
     tables = {
-        files.predictor_accuracy_file: _accuracies(layout, predictor, predict, dataset),
+        files.predictor_accuracy_file: predictors.accuracies(
+            predictor, predict, layout, dataset, _SEED.value
+        ),
         files.leakage_file: found.leakage,
         files.random_leakage_file: found.random_leakage,
         files.data_leakage_file: pd.DataFrame(
@@ -215,17 +215,11 @@ def _checked_runs() -> tuple[RunDirectory, RunDirectory | None]:
             "--predictor_dir is missing; train one with reproduce.train --model=factor_predictor"
         )
     predictor_run = RunDirectory(_PREDICTOR_DIR.value)
-    predictor_config = predictor_run.read_config()
+    predictor_run.read_config()
     if not _RUN_DIR.value:
         return predictor_run, None
     run = RunDirectory(_RUN_DIR.value)
-    config = run.read_config()
-    if not config.sees_images_of(predictor_config):
-        raise InputError(
-            f"{predictor_run.path} was trained on other images than {run.path} (data set, or "
-            f"size {predictor_config.image_shape[:2]} and {config.image_shape[:2]}); train a "
-            "predictor on the same, with --set=image_size=N"
-        )
+    run.check_predictor(predictor_run)
     return predictor_run, run
 
 
@@ -282,32 +276,6 @@ def _of_own(decode: Callable[[Any], Any] | None, dataset: Dataset) -> _Tested:
         _blocks_of_latents(encoded),
         encoded,
     )
-
-
-def _accuracies(
-    layout: Factors, predictor: Any, predict: Callable[[Any], Any], dataset: Dataset
-) -> pd.DataFrame:
-    """How exact the predictor is on images that it never saw."""
-    import numpy as np
-    import pandas as pd
-
-    from models.factor_predictor import held_out
-    from reproduce.traversal import predicted_factors
-
-    unseen = np.flatnonzero(held_out(predictor.settings, len(dataset)))
-    rng = random_streams.generator(_SEED.value, random_streams.PREDICTOR_IMAGES)
-    unseen = rng.permutation(unseen)[: 2 * _SAMPLE]
-    images, factors = dataset.images(unseen), dataset.factors[unseen]
-    units = {"categorical": "share right", "ordered": "RMSE, classes", "angle": "RMSE, degrees"}
-    rows = [
-        (name, units[kind], value)
-        for kind, (name, value) in zip(
-            layout.kinds,
-            predicted_factors.accuracy(layout, predict(images), factors).items(),
-            strict=True,
-        )
-    ]
-    return pd.DataFrame(rows, columns=["factor", "unit", "value"])
 
 
 if __name__ == "__main__":

@@ -145,3 +145,20 @@ def run_program(warm_process):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def predictor(tiny, tmp_path_factory, run_program):
+    """A factor predictor of the tiny data set, trained for some steps."""
+    run = tmp_path_factory.mktemp("predictor") / "run"
+    done = run_program(
+        "train",
+        "--model=factor_predictor",
+        "--recipe=predictor_smoke",
+        "--num_steps=300",
+        "--dataset=npz",
+        f"--data_file={tiny}",
+        f"--run_dir={run}",
+    )
+    assert done.returncode == 0, done.stderr
+    return run

@@ -129,6 +129,8 @@ def assess(
     Raises:
         InputError: If too few latents are active for a family.
     """
+    if not representation.factor_names:
+        return _nothing_to_score(plan)
     rows: list[dict[str, object]] = []
     nulls: dict[str, np.ndarray] = {}
     picked = None
@@ -150,6 +152,17 @@ def assess(
         if name == "haar_active" and "mig" in plan.metrics:
             picked = test.cherry_picking(family, rng)
     return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, picked)
+
+
+def _nothing_to_score(plan: Plan) -> Assessment:
+    """The assessment of a decoder whose images are all alike: no value is a number."""
+    rows, nulls = [], {}
+    columns = [column for name in plan.metrics for column in METRICS[name].columns]
+    for family in (name for name in plan.families if FAMILIES[name].role == "null"):
+        for column in columns:
+            null = nulls[f"{family}/{column}"] = np.full(plan.num_bases, np.nan)
+            rows.append({"family": family, "metric": column, **_summary(null)})
+    return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, None)
 
 
 def control_drifts(table: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[str, float]:

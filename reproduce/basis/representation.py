@@ -19,8 +19,66 @@ from reproduce.metrics.rounding import noise, precision
 ACTIVE_KL = 0.1  # nats
 ACTIVE_VARIANCE = 0.01  # of the largest
 _SHOWN = 20  # latents that a message names
+RESPONSIVE = "responsive"  # of a representation.npz: 0 or 1 for each latent
+READING = "reading_"  # of a representation.npz: begins the names of what `Reading` holds
 RUN_KEY = "run_fingerprint"  # of a representation.npz, for `run_of`
 MAX_LOG_VARIANCE = 300.0  # nats; a variance of e^300 and its inverse are still numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How factors were read from the images that a decoder made of latents from its prior.
+
+    Attributes:
+        reader: What read them.
+        fingerprint: SHA-256 of all that decides what it reads.
+        errors: How exact it reads each factor from images of known factors.
+        units: Of the errors.
+        block: The latent block whose basis is tested.
+        num_drawn: How many images were decoded; those that could not be read are left out.
+        left_out: Factors that hardly vary over the images, and are left out.
+    """
+
+    reader: str
+    fingerprint: str
+    errors: tuple[float, ...]
+    units: tuple[str, ...]
+    block: str
+    num_drawn: int
+    left_out: tuple[str, ...] = ()
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """As a representation.npz holds it."""
+        values = dataclasses.asdict(self)
+        dtypes = {"errors": np.float64, "num_drawn": np.int64}
+        return {READING + k: np.array(v, dtypes.get(k, np.str_)) for k, v in values.items()}
+
+    @staticmethod
+    def from_arrays(where: Path | str, arrays: Mapping[str, Any], num_factors: int) -> Reading:
+        """The inverse of `to_arrays`.
+
+        Raises:
+            InputError: If an array is missing or not as `to_arrays` makes it.
+        """
+        try:
+            parts = {f.name: arrays[READING + f.name] for f in dataclasses.fields(Reading)}
+            found = Reading(
+                str(parts["reader"]),
+                str(parts["fingerprint"]),
+                tuple(np.asarray(parts["errors"], np.float64).tolist()),
+                tuple(map(str, parts["units"])),
+                str(parts["block"]),
+                int(parts["num_drawn"]),
+                tuple(map(str, parts["left_out"])),
+            )
+            if not len(found.errors) == len(found.units) == num_factors:
+                raise ValueError(f"{len(found.errors)} errors of {num_factors} factors")
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{where}: damaged ({READING}*: {error}); make it anew by reproduce.represent "
+                "--from_prior"
+            ) from error
+        return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,6 +93,10 @@ class Representation:
         log_variance: float64 [n, d], log of the posterior's marginal variances, or None.
         latents_test: float64 [n', d], a test split of the encoder's own, or None.
         factors_test: int64 [n', k], with it.
+        responsive: bool [d], which latents a decoder's images respond to; None: unknown. Where it
+            is known, these are the active ones.
+        reading: Where latents were drawn from a decoder's prior: how factors were read from its
+            images. None for an encoder's.
     """
 
     latents: np.ndarray
@@ -44,6 +106,8 @@ class Representation:
     log_variance: np.ndarray | None = None
     latents_test: np.ndarray | None = None
     factors_test: np.ndarray | None = None
+    responsive: np.ndarray | None = None
+    reading: Reading | None = None
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -55,6 +119,7 @@ class Representation:
             self.log_variance,
             self.latents_test,
             self.factors_test,
+            self.responsive,
         )
         for part in parts:
             if part is not None:
@@ -98,18 +163,23 @@ class Representation:
         """Indices of the active latents.
 
         Their marginal KL is above .1 nat; without a log variance, their variance is more than .01
-        of the largest (the protocol's rule). A latent whose mean never moves, or by rounding
-        alone, carries nothing and is never active.
+        of the largest (the protocol's rule). Of a decoder's latents it is the images' variance that
+        counts, of which each latent's part must be above .01 of the largest part. A latent whose
+        mean never moves, or by rounding alone, carries nothing and is never active.
         """
         kl = self.marginal_kl()
         moves = np.ptp(self.latents, axis=0) > noise(self.latents, precision(self.latents))
         variance = self.latents.var(axis=0)
+        if self.responsive is not None:
+            return np.flatnonzero(self.responsive & moves)
         if kl is not None:
             return np.flatnonzero((kl > ACTIVE_KL) & moves)
         return np.flatnonzero((variance > ACTIVE_VARIANCE * variance.max()) & moves)
 
     def _rule(self) -> str:
         """What latents that are not active have."""
+        if self.responsive is not None:
+            return f"a part in the images' variance of at most {ACTIVE_VARIANCE:g} of the largest"
         if self.log_variance is None:
             return f"a variance of at most {ACTIVE_VARIANCE:g} of the largest"
         return f"a marginal KL of at most {ACTIVE_KL:g} nat, or a mean that never moves"
@@ -190,6 +260,15 @@ def from_arrays(arrays: Mapping[str, Any], where: Path | str = "the input") -> R
         raise InputError(f"{where}: latents_test and factors_test go together; one is missing")
     if "latents_test" in arrays:
         latents_test = checked.reals(where, "latents_test", arrays["latents_test"], ("n", d))
+    responsive = reading = None
+    if RESPONSIVE in arrays:
+        responsive = checked.whole(where, RESPONSIVE, arrays[RESPONSIVE], (d,)).astype(bool)
+    if READING + "reader" in arrays:
+        reading = Reading.from_arrays(where, arrays, np.shape(arrays["factors"])[-1])
+        if np.shape(arrays["factors"]) == (n, 0):  # no factor varied over a decoder's images
+            return Representation(
+                latents, np.zeros((n, 0), np.int64), (), (), responsive=responsive, reading=reading
+            )
     factors, factors_test, names, sizes = checked.factors(
         where,
         arrays["factors"],
@@ -199,7 +278,17 @@ def from_arrays(arrays: Mapping[str, Any], where: Path | str = "the input") -> R
         arrays.get("factors_test"),
         0 if latents_test is None else len(latents_test),
     )
-    return Representation(latents, factors, names, sizes, log_variance, latents_test, factors_test)
+    return Representation(
+        latents,
+        factors,
+        names,
+        sizes,
+        log_variance,
+        latents_test,
+        factors_test,
+        responsive,
+        reading,
+    )
 
 
 def load(path: Path | str) -> Representation:
@@ -209,7 +298,8 @@ def load(path: Path | str) -> Representation:
         InputError: If the file is missing, damaged, or its arrays do not fit together.
     """
     required = ["latents", "factors", "factor_names", "factor_sizes"]
-    optional = ["log_variance", "latents_test", "factors_test"]
+    optional = ["log_variance", "latents_test", "factors_test", RESPONSIVE]
+    optional += [READING + field.name for field in dataclasses.fields(Reading)]
     return from_arrays(load_npz(path, required, optional), path)
 
 
@@ -232,6 +322,10 @@ def save(path: Path | str, representation: Representation, run: str | None = Non
     if representation.latents_test is not None and representation.factors_test is not None:
         arrays["latents_test"] = representation.latents_test.astype(np.float32)
         arrays["factors_test"] = representation.factors_test.astype(np.int32)
+    if representation.responsive is not None:
+        arrays[RESPONSIVE] = representation.responsive.astype(np.int32)
+    if representation.reading is not None:
+        arrays |= representation.reading.to_arrays()
     if run is not None:
         arrays[RUN_KEY] = np.array(run)
     save_npz(path, arrays)

@@ -107,6 +107,8 @@ class RunDirectory:
         self.null_file = self.path / "null.npz"
         self.cherry_picking_file = self.path / "cherry_picking.csv"
         self.turned_test_file = self.path / "turned" / "basis_test.csv"  # null.npz beside it
+        self.decoder_representation_file = self.path / "decoder" / "representation.npz"
+        self.decoder_test_file = self.path / "decoder" / "basis_test.csv"  # null.npz beside it
         self.traversals_file = self.path / "traversals.npz"
         self.traversal_steps_file = self.path / "traversals.csv"
         self.purity_file = self.path / "traversal_purity.csv"
@@ -169,6 +171,20 @@ class RunDirectory:
         """
         self.read_config()
         return hashlib.sha256(self.config_file.read_bytes()).hexdigest()
+
+    def check_predictor(self, predictor: RunDirectory) -> None:
+        """Whether a factor predictor's run was trained on this run's images at their size.
+
+        Raises:
+            InputError: If it was not, or either is no run.
+        """
+        own, other = self.read_config(), predictor.read_config()
+        if not own.sees_images_of(other):
+            raise InputError(
+                f"{predictor.path} was trained on other images than {self.path} (data set, or "
+                f"size {other.image_shape[:2]} and {own.image_shape[:2]}); train a predictor on "
+                "the same, with --set=image_size=N"
+            )
 
     def claim(self, config: RunConfig) -> None:
         """Writes the settings of a new run, or checks that an old one has the same.

@@ -168,3 +168,53 @@ def accuracy(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> di
                 degrees = degrees / orders[own]
             found[name] = float(np.sqrt(np.mean(degrees**2)))
     return found
+
+
+def class_sizes(factors: Factors) -> tuple[int, ...]:
+    """How many classes `classes` tells apart: of an angle one less, its two ends being one."""
+    return tuple(
+        size - 1 if kind == "angle" else size
+        for kind, size in zip(factors.kinds, factors.sizes, strict=True)
+    )
+
+
+def classes(factors: Factors, predictions: np.ndarray) -> np.ndarray:
+    """Class indices of predicted factors, as metrics take them.
+
+    The likeliest class of a categorical factor, and the nearest of an ordered one. An angle is
+    known only modulo the symmetry of the class that is seen: its class is where it stands on that
+    symmetry's circle, in size - 1 equal parts, so that a square's 0 and 90 degrees are the same.
+
+    Args:
+        factors: The layout.
+        predictions: float [n, P], finite.
+
+    Returns:
+        int64 [n, k], below `class_sizes`.
+    """
+    parts = factors.split(predictions)
+    own = parts[factors.kinds.index("categorical")].argmax(axis=1) if factors.symmetries else None
+    found = []
+    for kind, size, part in zip(factors.kinds, factors.sizes, parts, strict=True):
+        if kind == "categorical":
+            found.append(part.argmax(axis=1))
+        elif kind == "ordered":
+            found.append(np.clip(np.rint(part[:, 0]), 0, size - 1))
+        else:
+            angles = _angle(part)
+            chosen = angles[:, 0] if own is None else angles[np.arange(len(angles)), own]
+            found.append(np.rint(chosen / (2 * np.pi) * (size - 1)) % (size - 1))
+    return np.stack(found, axis=1).astype(np.int64)
+
+
+def classes_of_labels(factors: Factors, labels: np.ndarray) -> np.ndarray:
+    """The same of the data's own class indices int [n, k]: what a perfect predictor would read."""
+    found = labels.astype(np.int64)
+    for j, kind in enumerate(factors.kinds):
+        if kind == "angle":
+            turns = found[:, j]
+            if factors.symmetries:
+                own = found[:, factors.kinds.index("categorical")]
+                turns = turns * np.array(factors.symmetries)[own]
+            found[:, j] = turns % (factors.sizes[j] - 1)
+    return found

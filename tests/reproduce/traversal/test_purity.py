@@ -276,22 +276,6 @@ def test_accuracy_in_the_factors_own_units():
     assert found["orientation"] == pytest.approx(3.0)
 
 
-@pytest.fixture(scope="module")
-def predictor(tiny, tmp_path_factory, run_program):
-    run = tmp_path_factory.mktemp("predictor") / "run"
-    done = run_program(
-        "train",
-        "--model=factor_predictor",
-        "--recipe=predictor_smoke",
-        "--num_steps=300",
-        "--dataset=npz",
-        f"--data_file={tiny}",
-        f"--run_dir={run}",
-    )
-    assert done.returncode == 0, done.stderr
-    return run
-
-
 DECODER = """
 import numpy as np
 
