@@ -1,14 +1,14 @@
 """The networks of the literature by name, as tables of layers.
 
 Autoencoders: higgins2017_dsprites, higgins2017_celeba (Higgins et al. 2017, Table 1), burgess2018
-(Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), and two of this
-kit's own for a laptop's CPU: compact, and patch, whose kernels equal their strides, so that every
-layer is one matrix product.
+(Burgess et al. 2018, appendix A), locatello2019 (Locatello et al. 2019, Table 1), and some
+of this kit's own for a laptop's CPU: compact, and patch and patch_wide, whose kernels equal their
+strides, so that every layer is one matrix product.
 
 Adversarial: infogan2016_mnist, infogan2016_celeba (Chen et al. 2016, appendix C),
-infogan_cr_dsprites, infogan_cr_celeba (Lin et al. 2020, appendix), compact (this kit's, for images
-of 32 x 32). Where a paper and its authors' code differ, or the paper says nothing, they are as in
-the code.
+infogan_cr_dsprites, infogan_cr_celeba (Lin et al. 2020, appendix), and two of this kit's for images
+of 32 x 32: compact, and compact_plain, which has no normalisation. Where a paper and its authors'
+code differ, or the paper says nothing, they are as in the code.
 """
 
 from __future__ import annotations
@@ -70,6 +70,12 @@ NETWORKS = {
         (256, 1024),
         ((64, 2, 2), (0, 4, 4)),
     ),
+    "patch_wide": Network(
+        ((64, 4, 4), (64, 2, 2)),
+        (512,),
+        (512, 1024),
+        ((64, 2, 2), (0, 4, 4)),
+    ),
 }
 
 GANConvolution = tuple[int, int, int, bool]  # channels, kernel size, stride, batch normalisation
@@ -81,18 +87,24 @@ class GANNetwork:
 
     Attributes:
         generator_dense: Widths of the dense layers behind the input; one more makes the map. All
-            have batch normalisation and ReLU.
+            have a ReLU.
         map_channels: Of the smallest feature map.
         generator_convolutions: Transposed convolutions up to the image; the last one's channels are
             the image's, whatever is written, and it has neither normalisation nor ReLU.
         generator_slope: Of the convolutions' leaky ReLU below 0; 0 is plain ReLU.
         norm_last: Whether G normalises behind its ReLUs instead of before them.
+        generator_dense_slope: As `generator_slope`, of G's dense layers.
+        generator_dense_norm: Whether these have batch normalisation.
         body_convolutions: Of D and Q, from the image down.
         body_dense: Widths of the dense layers behind them.
         q_dense: Widths of those that only Q has.
         dense_norm: Whether these two kinds have batch normalisation.
         discriminator_slope: Of the leaky ReLU in D and Q.
-        signed_pixels: Whether pixels are tanh(h), in [-1, 1], to G and D; else the logistic of h.
+        signed_pixels: Whether pixels are tanh(h), in [-1, 1], to G and D; else the logistic of
+            `output_gain` h.
+        output_gain: By which G's output layer learns so many times as fast.
+        initializer: Of all kernels: `dcgan`, N(0, .02^2), or `he`, with the variance that keeps
+            that of a layer's outputs (He et al. 2015, eq. 10), and half of it for the last layers.
     """
 
     generator_dense: tuple[int, ...]
@@ -106,6 +118,10 @@ class GANNetwork:
     dense_norm: bool
     discriminator_slope: float
     signed_pixels: bool
+    generator_dense_slope: float = 0.0
+    generator_dense_norm: bool = True
+    output_gain: float = 1.0
+    initializer: str = "dcgan"
 
     @property
     def discriminator_has_norm(self) -> bool:
@@ -198,5 +214,22 @@ GAN_NETWORKS = {
         dense_norm=False,
         discriminator_slope=0.2,
         signed_pixels=False,
+    ),
+    "compact_plain": GANNetwork(
+        generator_dense=(128, 128),
+        map_channels=32,
+        generator_convolutions=((16, 4, 2, False), (0, 4, 2, False)),
+        generator_slope=0.2,
+        norm_last=False,
+        body_convolutions=((16, 4, 2, False), (32, 4, 2, False), (64, 4, 2, False)),
+        body_dense=(128,),
+        q_dense=(128,),
+        dense_norm=False,
+        discriminator_slope=0.2,
+        signed_pixels=False,
+        generator_dense_slope=0.2,
+        generator_dense_norm=False,
+        output_gain=4.0,
+        initializer="he",
     ),
 }

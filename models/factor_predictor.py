@@ -96,16 +96,31 @@ class FactorPredictor:
         Args:
             images: This replica's part of the batch.
             step: Not used: nothing is scheduled here.
-            seed: Not used: nothing is drawn.
+            seed: int32 [2], the seed by which images are blurred and made noisy.
             num_replicas: Over how many replicas Keras sums the gradients.
             factors: int [batch, k], the images' class indices.
         """
-        del step, seed
+        del step
+        if self.settings.blur or self.settings.noise:
+            images = self._degraded(images, seed)
         with tf.GradientTape() as tape:
             loss = tf.add_n(self.losses(images, factors))
             scaled = loss / num_replicas
         self.optimizer.apply(tape.gradient(scaled, self._weights), self._weights)
         return {"loss": loss}
+
+    def _degraded(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The images, every second one blurred and made noisy, each to a degree of its own."""
+        of_blur, of_noise, of_pixels = tf.unstack(tf.random.split(seed, 3))
+        degrees = [tf.shape(images)[0], 1, 1, 1]
+        chosen = tf.cast(tf.range(degrees[0]) % 2, tf.float32)[:, None, None, None]
+        blurred = images
+        for _ in range(2):
+            blurred = tf.nn.avg_pool2d(blurred, 3, 1, "SAME")
+        share = chosen * tf.random.stateless_uniform(degrees, of_blur, 0, self.settings.blur)
+        sd = chosen * tf.random.stateless_uniform(degrees, of_noise, 0, self.settings.noise)
+        noise = tf.random.stateless_normal(tf.shape(images), of_pixels)
+        return tf.clip_by_value(images + share * (blurred - images) + sd * noise, 0.0, 1.0)
 
     def predict(self, images: tf.Tensor) -> tf.Tensor:
         """The factors of images: float32 [batch, sum(settings.head_sizes)].

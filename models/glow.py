@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from data.files import InputError
-from models import flow, optimizers
+from models import flow, optimizers, schedules
 from models.latent_blocks import LatentBlock, coordinates
 from models.settings import GlowSettings
 
@@ -36,19 +36,6 @@ def to_images(values: tf.Tensor, num_bits: int) -> tf.Tensor:
     """Images in [0, 1] of continuous values; the centre of bin k becomes k / (2^n - 1)."""
     num_bins = 2.0**num_bits
     return tf.clip_by_value(((values + 0.5) * num_bins - 0.5) / (num_bins - 1), 0.0, 1.0)
-
-
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that rises linearly over the first steps and stays."""
-
-    def __init__(self, learning_rate: float, num_steps: int) -> None:
-        self._learning_rate = learning_rate
-        self._num_steps = num_steps
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The rate of a step, counted from 0."""
-        progress = (tf.cast(step, tf.float32) + 1) / max(self._num_steps, 1)
-        return self._learning_rate * tf.minimum(progress, 1.0)
 
 
 class Glow:
@@ -88,7 +75,7 @@ class Glow:
         self.prior = tfd.MultivariateNormalDiag(zeros, tf.ones(self._dimension))
         self.distribution = tfd.TransformedDistribution(self.prior, tfb.Invert(self.flow))
         self.optimizer = optimizers.Adam(
-            WarmUp(settings.learning_rate, settings.warmup_steps), epsilon=1e-8
+            schedules.rate_of(settings.learning_rate, settings), epsilon=1e-8
         )
         self.optimizer.build(self._weights)
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import gan_networks, optimizers
+from models import gan_networks, optimizers, schedules
 from models.architectures import GAN_NETWORKS
 from models.infogan_codes import Codes
 from models.latent_blocks import LatentBlock, coordinates
@@ -32,6 +32,7 @@ class InfoGAN:
         "mutual_information_limit",
         "code_entropy",
         "code_correlation",
+        "discriminator_accuracy",
     )
 
     def __init__(
@@ -41,9 +42,16 @@ class InfoGAN:
         self.settings = settings
         self.codes = Codes(settings)
         self._network = GAN_NETWORKS[settings.network]
+        gain = self._network.output_gain
         self.generator = gan_networks.build_generator(
-            self._network, image_shape, self.codes.size, settings.precision, rng
+            self._network,
+            image_shape,
+            self.codes.size,
+            settings.precision,
+            rng,
+            settings.initial_logit / gain,
         )
+        self.average = keras.models.clone_model(self.generator) if settings.average_decay else None
         self.discriminator = gan_networks.build_discriminator(
             self._network, image_shape, self.codes.num_parameters, settings.precision, rng
         )
@@ -56,15 +64,17 @@ class InfoGAN:
         )
 
     def _optimizer(self, model: keras.Model, learning_rate: float) -> keras.optimizers.Optimizer:
-        optimizer = optimizers.Adam(learning_rate, self.settings.adam_beta1, epsilon=1e-8)
+        settings = self.settings
+        rate = schedules.rate_of(learning_rate, settings)
+        optimizer = optimizers.Adam(rate, settings.adam_beta1, settings.adam_beta2, epsilon=1e-8)
         optimizer.build(model.trainable_variables)
         return optimizer
 
     def variables(self) -> dict[str, keras.Variable]:
         """All state that training changes, by name.
 
-        Weights and the batch normalisation's moving statistics, both optimisers' slots, and the
-        singular vectors of a spectral normalisation.
+        Weights and the batch normalisation's moving statistics, the average of G's, both
+        optimisers' slots, and the singular vectors of a spectral normalisation.
         """
         named: dict[str, keras.Variable] = {}
         for model, optimizer in (
@@ -75,6 +85,8 @@ class InfoGAN:
             named |= {f"{name}/{v.path.removeprefix(f'{name}/')}": v for v in model.variables}
             # Not by path: Keras numbers a process's optimisers, a checkpoint must not depend on it.
             named |= {f"{name}_optimizer/{v.name}": v for v in optimizer.variables}
+        if self.average is not None:
+            named |= {f"average/{v.path}": v for v in self.average.variables}
         if self.spectral_norm is not None:
             named |= {f"spectral_norm/{k}": v for k, v in self.spectral_norm.vectors.items()}
         return named
@@ -91,13 +103,27 @@ class InfoGAN:
         return tuple(coordinates(name, at, size, what) for name, at, what in parts if len(at))
 
     def initialise(self, images: tf.Tensor, seed: tf.Tensor) -> None:
-        """Nothing depends on a first batch."""
+        """Nothing depends on a first batch; the average of G's weights begins with them."""
+        if self.average is not None:
+            self.average.set_weights(self.generator.get_weights())
 
     def generate(self, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-        """Images in [0, 1], float32 [batch, height, width, channels], of inputs as trained on."""
-        outputs = tf.cast(self.generator(inputs, training=training), tf.float32)
+        """Images in [0, 1], float32 [batch, height, width, channels], of inputs as trained on.
+
+        Outside of training they are made by the average of G's weights, where there is one.
+        """
+        generator = self.generator if training or self.average is None else self.average
+        outputs = tf.cast(generator(inputs, training=training), tf.float32)
         # (tanh(h) + 1) / 2 is the logistic of 2 h.
-        return tf.sigmoid(2 * outputs if self._network.signed_pixels else outputs)
+        gain = 2.0 if self._network.signed_pixels else self._network.output_gain
+        return tf.sigmoid(outputs if gain == 1 else gain * outputs)
+
+    def _keep_average(self) -> None:
+        if self.average is None:
+            return
+        share = 1 - self.settings.average_decay
+        for kept, own in zip(self.average.variables, self.generator.variables, strict=True):
+            kept.assign_add(share * (own - kept))
 
     def _discriminator_weights(self) -> tuple[Sequence[tf.Tensor] | None, dict[str, tf.Tensor]]:
         return (None, {}) if self.spectral_norm is None else self.spectral_norm.weights()
@@ -136,11 +162,21 @@ class InfoGAN:
         inputs: tf.Tensor,
         seed: tf.Tensor,
         num_replicas: int = 1,
-    ) -> tf.Tensor:
+        step: tf.Tensor | int = 0,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """A step of D and Q on real images, and generated ones with their inputs.
 
+        Args:
+            images: Real ones.
+            generated: Those of the inputs.
+            inputs: Codes and noise, [batch, codes.size].
+            seed: int32 [2], the seed of the instance noise.
+            num_replicas: Over how many replicas Keras sums the gradients.
+            step: Training steps already made, which say whether R1's turn has come.
+
         Returns:
-            D's loss, nats: the mean of -log D(x) - log(1 - D(G(z, c))).
+            D's loss, nats: the mean of -log D(x) - log(1 - D(G(z, c))); and D's accuracy, the share
+            of both kinds of images that it tells.
         """
         real_seed, generated_seed = tf.unstack(tf.random.split(seed, 2))
         both = (self._noisy(images, real_seed), self._noisy(generated, generated_seed))
@@ -155,10 +191,41 @@ class InfoGAN:
                 (real, fake), (_, parameters) = tf.split(logits, 2), tf.split(of_all, 2)
             adversarial = tf.reduce_mean(tf.math.softplus(-real) + tf.math.softplus(fake))
             loss = self._with_information(adversarial, inputs, parameters) / num_replicas
-        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        if self.settings.r1_weight:
+            penalty = self._r1_gradients(images, step, num_replicas)
+            gradients = [own + more for own, more in zip(gradients, penalty, strict=True)]
+        self.discriminator_optimizer.apply(gradients, variables)
         if self.spectral_norm is not None:
             self.spectral_norm.keep(vectors)
-        return adversarial
+        told = tf.concat([real > 0, fake < 0], axis=0)
+        return adversarial, tf.reduce_mean(tf.cast(told, tf.float32))
+
+    def r1(self, images: tf.Tensor) -> tf.Tensor:
+        """R1 (Mescheder et al. 2018, eq. 9) without its weight: the mean of |dD / dx|^2 / 2."""
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            weights, _ = self._discriminator_weights()
+            logits = tf.reduce_sum(self._discriminate(images, True, weights)[0])
+        squares = tf.square(tape.gradient(logits, images))
+        return tf.reduce_mean(tf.reduce_sum(squares, axis=[1, 2, 3])) / 2
+
+    def _r1_gradients(
+        self, images: tf.Tensor, step: tf.Tensor | int, num_replicas: int
+    ) -> list[tf.Tensor]:
+        """The penalty's gradient by D's variables; zero but in every `r1_every`-th step."""
+        settings = self.settings
+        weights = [variable.value for variable in self.discriminator.trainable_variables]
+
+        def penalise() -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                penalty = settings.r1_weight * settings.r1_every * self.r1(images) / num_replicas
+            # Q's own layers have no part in it, nor have biases behind the last ReLU.
+            zero = tf.UnconnectedGradients.ZERO
+            return tape.gradient(penalty, weights, unconnected_gradients=zero)
+
+        its_turn = tf.equal(step % settings.r1_every, 0)
+        return tf.cond(its_turn, penalise, lambda: [tf.zeros_like(weight) for weight in weights])
 
     def generator_step(
         self,
@@ -218,22 +285,23 @@ class InfoGAN:
 
         Returns:
             Scalars in nats, of this step: D's and G's loss; L_I, with Q's deviations as they are
-            and fitted to the batch; the largest it can be; H(c); and the mean |correlation| of the
-            continuous codes with Q's estimates. `loss` is D's and G's loss less lambda L_I.
+            and fitted to the batch; the largest it can be; H(c); the mean |correlation| of the
+            continuous codes with Q's estimates; and D's accuracy. `loss` is D's and G's loss less
+            lambda L_I.
         """
-        del step
         settings = self.settings
         inputs_seed, *seeds = tf.unstack(tf.random.split(seed, 2 + settings.generator_steps))
         inputs = self.codes.draw(tf.shape(images)[0], inputs_seed)
         made = self._generate_on_tape(inputs)
-        discriminator_loss = self.discriminator_step(
-            images, made[0], inputs, seeds[0], num_replicas
+        discriminator_loss, accuracy = self.discriminator_step(
+            images, made[0], inputs, seeds[0], num_replicas, step
         )
         # G has not changed since it made D's images: its first step needs no others.
         first, *others = seeds[1:]
         generator_loss, parameters = self.generator_step(inputs, first, num_replicas, made)
         for other in others:
             generator_loss, parameters = self.generator_step(inputs, other, num_replicas)
+        self._keep_average()
         both = discriminator_loss + generator_loss
         correlation = tf.reduce_sum(self.codes.correlation(inputs, parameters))
         terms = (
@@ -245,6 +313,7 @@ class InfoGAN:
             tf.constant(self.codes.information_limit, tf.float32),
             tf.constant(self.codes.entropy, tf.float32),
             correlation / max(settings.num_codes, 1),
+            accuracy,
         )
         return dict(zip(self.term_names, terms, strict=True))
 

@@ -105,6 +105,11 @@ class Model:
     arm_of: Callable[[Any, int], str] | None = None
     settings_of: Callable[[Mapping[str, Any]], type[Settings]] | None = None
 
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The columns of training.csv by which a training is judged."""
+        return tuple(term.column for term in self.terms)
+
     def settings_class(self, values: Mapping[str, Any]) -> type[Settings]:
         """The class of settings with these values: `settings`, or one derived from it."""
         return self.settings if self.settings_of is None else self.settings_of(values)
@@ -213,6 +218,11 @@ _ROWS = (
                 "correlation of codes with Q's estimates",
                 "correlation of codes\nwith Q's estimates",
                 prose="a correlation of {} between codes and _Q_’s estimates",
+            ),
+            Term(
+                "discriminator_accuracy",
+                "share of images that D tells",
+                "share of images that\nthe discriminator tells",
             ),
         ),
         published="on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from data.dataset import Dataset
 from data.files import InputError
@@ -31,7 +31,33 @@ class Settings(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class BetaVAESettings:
+class Scheduled:
+    """Settings of a model whose learning rate may rise and fall.
+
+    Attributes:
+        warmup_steps: Steps over which the learning rate rises linearly.
+        decay_share: The last share of the training, over which it falls linearly to 0; 0: never.
+        training_steps: Steps of the whole training, which `fitted_to` fills in.
+    """
+
+    warmup_steps: int = 0
+    decay_share: float = 0.0
+    training_steps: int = 0
+
+    def _check_schedule(self) -> None:
+        if not self.warmup_steps >= 0:
+            raise InputError(f"warmup_steps is {self.warmup_steps}; expected at least 0")
+        if not 0 <= self.decay_share <= 1:
+            raise InputError(f"decay_share is {self.decay_share}; expected 0 to 1")
+
+    def fitted_to(self, dataset: Dataset, num_steps: int) -> Self:
+        """The same for a number of training steps, where they matter."""
+        del dataset
+        return dataclasses.replace(self, training_steps=num_steps if self.decay_share else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class BetaVAESettings(Scheduled):
     """Everything that defines a beta-VAE but the images' shape and the seed.
 
     Attributes:
@@ -48,6 +74,8 @@ class BetaVAESettings:
         ramp_steps: Steps of either ramp.
         optimizer: `adam` (beta1 .9, beta2 .999, epsilon 1e-8), `adagrad`, or `sgd` with momentum
             .9, a control.
+        centred: Whether the networks see and give pixels less 1/2, as suits images whose pixels
+            are spread over [0, 1].
         precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
     """
 
@@ -64,6 +92,7 @@ class BetaVAESettings:
     ramp_steps: int = 100_000
     optimizer: str = "adam"
     learning_rate: float = 1e-4
+    centred: bool = False
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -82,10 +111,11 @@ class BetaVAESettings:
         for what in ("num_latents", "beta", "beta_start", "learning_rate", "decoder_sd"):
             if not getattr(self, what) > 0:
                 raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
+        self._check_schedule()
 
 
 @dataclasses.dataclass(frozen=True)
-class GlowSettings:
+class GlowSettings(Scheduled):
     """Everything that defines a Glow but the images' shape and the seed.
 
     The defaults are those of Kingma & Dhariwal 2018 for CIFAR-10.
@@ -97,8 +127,7 @@ class GlowSettings:
         coupling: `affine`, with the scale sigmoid(h + 2) of the authors' code; `affine_exp`, with
             the exp(h) of the paper's table 1; `additive`.
         num_bits: n: images are reduced to 2^n values a channel.
-        learning_rate: Of Adam (beta1 .9, beta2 .999, epsilon 1e-8), after the warm-up.
-        warmup_steps: Over which the learning rate rises linearly.
+        learning_rate: Adam's (beta1 .9, beta2 .999, epsilon 1e-8), after the warm-up.
         clip_norm: To which the gradient of the bits per dimension is scaled down where its norm is
             larger; 0: never.
         recompute: Whether gradients keep no more of a step than its input, and compute the rest
@@ -128,15 +157,15 @@ class GlowSettings:
         for what in ("num_levels", "depth", "width", "learning_rate"):
             if not getattr(self, what) > 0:
                 raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
-        for what in ("warmup_steps", "clip_norm"):
-            if not getattr(self, what) >= 0:
-                raise InputError(f"{what} is {getattr(self, what)}; expected at least 0")
+        if not self.clip_norm >= 0:
+            raise InputError(f"clip_norm is {self.clip_norm}; expected at least 0")
+        self._check_schedule()
         if self.num_bits not in range(1, 9):
             raise InputError(f"num_bits is {self.num_bits}; expected 1 to 8")
 
 
 @dataclasses.dataclass(frozen=True)
-class InfoGANSettings:
+class InfoGANSettings(Scheduled):
     """Everything that defines an InfoGAN but the images' shape and the seed.
 
     The defaults are those of Chen et al. 2016, appendix C.1, and its authors' code for MNIST.
@@ -155,9 +184,16 @@ class InfoGANSettings:
         constraint: What bounds D and Q: `none`, or `spectral` normalisation of every kernel.
         instance_noise: Standard deviation of Gaussian noise on all the images that D is trained
             on, whose pixels are in [0, 1]; 0: none.
+        r1_weight: gamma, the weight of R1, half the squared norm of D's gradient at real images
+            (Mescheder et al. 2018, eq. 9); 0: none.
+        r1_every: Steps from one to the next with R1, which then counts so many times as much
+            (Karras et al. 2020, section 3.1).
+        average_decay: The decay a step of the average of G's weights, which then makes every image
+            outside of training (Karras et al. 2018, section 5); 0: there is none.
+        initial_logit: The logit of every pixel that G begins with, before its weights say anything.
         generator_steps: Steps of G for each of D.
-        discriminator_learning_rate, generator_learning_rate, adam_beta1: Of the two Adams, with
-            beta2 .999 and epsilon 1e-8.
+        discriminator_learning_rate, generator_learning_rate: The two Adams' rates.
+        adam_beta1, adam_beta2: Both Adams', with epsilon 1e-8.
         precision: `float32`, or `mixed_bfloat16`: bfloat16 layers, float32 weights.
     """
 
@@ -172,10 +208,15 @@ class InfoGANSettings:
     min_deviation: float = 0.3
     constraint: str = "none"
     instance_noise: float = 0.0
+    r1_weight: float = 0.0
+    r1_every: int = 16
+    average_decay: float = 0.0
+    initial_logit: float = 0.0
     generator_steps: int = 1
     discriminator_learning_rate: float = 2e-4
     generator_learning_rate: float = 1e-3
     adam_beta1: float = 0.5
+    adam_beta2: float = 0.999
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -195,16 +236,25 @@ class InfoGANSettings:
         for what in (
             "min_deviation",
             "generator_steps",
+            "r1_every",
             "discriminator_learning_rate",
             "generator_learning_rate",
         ):
             if not getattr(self, what) > 0:
                 raise InputError(f"{what} is {getattr(self, what)}; expected more than 0")
-        for what in ("num_codes", "num_noise", "information_weight", "instance_noise"):
+        for what in (
+            "num_codes",
+            "num_noise",
+            "information_weight",
+            "instance_noise",
+            "r1_weight",
+        ):
             if not getattr(self, what) >= 0:
                 raise InputError(f"{what} is {getattr(self, what)}; expected at least 0")
-        if not 0 <= self.adam_beta1 < 1:
-            raise InputError(f"adam_beta1 is {self.adam_beta1}; expected at least 0, below 1")
+        for what in ("adam_beta1", "adam_beta2", "average_decay"):
+            if not 0 <= getattr(self, what) < 1:
+                raise InputError(f"{what} is {getattr(self, what)}; expected at least 0, below 1")
+        self._check_schedule()
         if not all(isinstance(n, int) and n >= 2 for n in self.categories):
             raise InputError(
                 f"categories are {self.categories}; expected whole numbers of at least 2"
@@ -223,6 +273,9 @@ class FactorPredictorSettings:
         held_out: The share of images that training never sees.
         learning_rate: Of Adam, falling to zero over `decay_steps` along half a cosine.
         decay_steps: As many as there are training steps.
+        blur: How far half of the training images are blurred, between not at all (0) and twice by
+            the mean of 3 x 3 pixels (1), so that a decoder's soft images are read as well.
+        noise: The largest standard deviation of Gaussian noise that is added to these.
         precision: As `BetaVAESettings`.
     """
 
@@ -233,6 +286,8 @@ class FactorPredictorSettings:
     held_out: float = 0.05
     learning_rate: float = 1e-3
     decay_steps: int = 5_000
+    blur: float = 0.0
+    noise: float = 0.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -245,6 +300,9 @@ class FactorPredictorSettings:
                 raise InputError(f"unknown {what} {value!r}; expected one of {expected}")
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out is {self.held_out}; expected a share between 0 and 1")
+        for what in ("blur", "noise"):
+            if not 0 <= getattr(self, what) <= 1:
+                raise InputError(f"{what} is {getattr(self, what)}; expected 0 to 1")
 
     @property
     def head_sizes(self) -> tuple[int, ...]:

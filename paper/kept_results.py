@@ -11,8 +11,10 @@ from pathlib import Path
 from data.files import InputError, load_npz, save_npz
 from paper import thin
 from paper.sources import Results
+from reproduce.training.run_directory import RunDirectory
 
 _COPIED = ("config.json", "environment.json")
+_PICTURES = ("traversals.npz", "quality_images.npz")
 _LEFT_OUT = ("timings.csv",)  # differ from run to run
 
 
@@ -40,6 +42,8 @@ def collect(source: Path, target: Path) -> int:
         fresh, old = Path(temporary) / "fresh", Path(temporary) / "old"
         for file in _wanted(source):
             _copy(file, fresh / file.relative_to(source))
+        for config in sorted(source.rglob("config.json")):
+            _release(RunDirectory(config.parent), fresh / config.parent.relative_to(source))
         if target.exists():
             target.rename(old)
         fresh.rename(target)
@@ -47,8 +51,8 @@ def collect(source: Path, target: Path) -> int:
 
 
 def _wanted(source: Path) -> Iterator[Path]:
-    """The files to copy, in order. Traversals are shown of each arm's first seed alone."""
-    arms = set()
+    """The files to copy, in order. Pictures are shown of each arm's first seed alone."""
+    shown = set()
     for folder, folders, files in os.walk(source):
         folders.sort(key=_by_seed)
         path = Path(folder)
@@ -56,12 +60,18 @@ def _wanted(source: Path) -> Iterator[Path]:
         for name in sorted(files):
             if name.startswith(".") or name in _LEFT_OUT:
                 continue
-            first_strips = name == "traversals.npz" and (path.parent, arm) not in arms
+            is_first = name in _PICTURES and (path.parent, arm, name) not in shown
             if name.endswith(".csv") or name in (*_COPIED, "null.npz", "purity_null.npz"):
                 yield path / name
-            elif first_strips:
-                arms.add((path.parent, arm))
+            elif is_first:
+                shown.add((path.parent, arm, name))
                 yield path / name
+
+
+def _release(run: RunDirectory, target: Path) -> None:
+    """Keeps a run's weights where its recipe says that they are small enough to be released."""
+    if run.read_config().recipe.weights == "float16" and run.is_finished():
+        save_npz(target / run.weights_file.name, run.final_weights(), compress=True)
 
 
 def _by_seed(folder: str) -> tuple[str, int]:

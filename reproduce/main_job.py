@@ -20,7 +20,7 @@ from absl import flags
 
 from data.files import InputError
 from reproduce import program
-from reproduce.pipeline import arms_for_own_data, jobs, profile_runs
+from reproduce.pipeline import arms_for_own_data, jobs, profile_runs, released
 from reproduce.pipeline.executors import LocalExecutor
 from reproduce.pipeline.profiles import PROFILES, Profile
 
@@ -33,6 +33,12 @@ _SEEDS = flags.DEFINE_list("seeds", [], "Seeds, in the profile's place.")
 _OUTPUT = flags.DEFINE_string("output", None, "A folder; by default results/PROFILE.")
 _WORKERS = flags.DEFINE_integer(
     "workers", None, "Programs at once; by default one a core, or one a GPU.", lower_bound=1
+)
+
+_TRAIN_PREDICTOR = flags.DEFINE_bool(
+    "train_predictor",
+    False,
+    "Train the predictor of a built-in data set's factors, though one is released.",
 )
 
 
@@ -79,6 +85,9 @@ def _reproduce(dataset: str, profile_name: str, profile: Profile, executor: Loca
         program.require_choice(system, sorted(systems), "system")
     arms = [arm for arm in profile.arms[dataset] if arm.model in (_SYSTEMS.value or systems)]
     profile = dataclasses.replace(profile, arms={dataset: tuple(arms)})
+    released.lay_out_runs(profile, dataset, output)
+    if not _TRAIN_PREDICTOR.value:
+        released.lay_out_predictors(profile, dataset, output)
     runs = profile_runs.plan(profile, {dataset: output})
 
     def write(done: Sequence[profile_runs.Run], unfinished: str = "") -> None:

@@ -13,7 +13,6 @@ from absl import flags
 
 import data
 from models.registry import MODELS
-from models.settings import FactorPredictorSettings
 from reproduce import program
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory
@@ -75,10 +74,9 @@ def main() -> None:
             program.start_tensorflow(_NUM_THREADS.value)
         dataset = data.load(_DATASET.value, _DATA_SOURCE.value, data_file, _VARIANT.value)
         dataset = dataset.at_size(recipe.image_size)
-        if isinstance(recipe.settings, FactorPredictorSettings):
-            recipe = dataclasses.replace(
-                recipe, settings=recipe.settings.fitted_to(dataset, recipe.num_steps)
-            )
+        if hasattr(recipe.settings, "fitted_to"):
+            fitted = recipe.settings.fitted_to(dataset, recipe.num_steps)
+            recipe = dataclasses.replace(recipe, settings=fitted)
         config = RunConfig(
             recipe,
             _DATASET.value,
@@ -90,7 +88,7 @@ def main() -> None:
             _VARIANT.value,
         )
         run.claim(config)
-        if recipe.num_steps in run.checkpoints():
+        if run.is_finished():
             run.check_end()
             print(f"{run.path} is finished: {recipe.num_steps} steps")
             return

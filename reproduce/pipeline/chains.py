@@ -16,7 +16,7 @@ def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: 
     """Train, represent, test, traverse: one seed of one arm."""
     run = RunDirectory(output / "runs" / f"{arm.name}-seed{seed}")
     recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
-    weights = run.checkpoint_dir / f"step_{recipe.num_steps:08d}.npz"
+    weights = run.final_file(recipe.num_steps)
     here = f"--run_dir={run.path}"
     train = jobs.Step(
         (
@@ -80,7 +80,7 @@ def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) 
             f"--set=image_size={image_size}",
             f"--run_dir={run.path}",
         ),
-        run.checkpoint_dir / f"step_{num_steps:08d}.npz",
+        run.final_file(num_steps),
     )
     title = f"predictor {run.path.name}"
     return jobs.Chain(run, num_steps, (train,), kind=f"{title} on {dataset}", title=title)
@@ -89,7 +89,17 @@ def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) 
 def of_purity_test(
     profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int
 ) -> jobs.Chain:
-    """Tests a run's decoder, once it is trained and there is a predictor."""
+    """Looks at a run's images and tests its decoder, once there is a predictor."""
+    quality = jobs.Step(
+        (
+            "reproduce.quality",
+            f"--run_dir={chain.run.path}",
+            f"--predictor_dir={predictor.run.path}",
+            f"--num_images={min(profile.num_points, 2_000)}",
+        ),
+        chain.run.quality_file,
+        (chain.steps[0].target, predictor.steps[-1].target),
+    )
     test = jobs.Step(
         (
             "reproduce.purity_test",
@@ -107,7 +117,7 @@ def of_purity_test(
     return jobs.Chain(
         chain.run,
         0,
-        (test,),
+        (quality, test),
         after=(chain, predictor),
         kind=f"purity of {chain.kind}",
         title=f"purity of {chain.run.path.name}",

@@ -65,6 +65,8 @@ def plan(profile: Profile, folders: Mapping[str, Path]) -> list[Run]:
     runs, predictors = [], {}
     for seed, (dataset, folder) in itertools.product(profile.seeds, folders.items()):
         for arm in profile.arms[dataset]:
+            if arm.num_seeds and seed not in profile.seeds[: arm.num_seeds]:
+                continue
             chain = chains.of_run(folder, dataset, profile, arm, seed)
             if not profile.predictor:
                 runs.append(Run(dataset, arm, seed, chain))

@@ -18,6 +18,7 @@ class PlannedArm:
         recipe: As `reproduce.train --recipe` takes it.
         changes: As `reproduce.train --set` takes them.
         turned_factors: Two factors, by whose sum and difference its latents are tested as well.
+        num_seeds: How many of the profile's seeds, from the first on; 0: all.
     """
 
     name: str
@@ -25,6 +26,7 @@ class PlannedArm:
     recipe: str
     changes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     turned_factors: tuple[str, ...] = ()
+    num_seeds: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Profile:
         predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
         data_flags: Of `reproduce.train`, by data set, where its name alone does not say what it is.
+        released: By data set, the folder of paper/results whose released runs are tested, so that
+            nothing is trained.
     """
 
     arms: Mapping[str, tuple[PlannedArm, ...]]
@@ -52,6 +56,7 @@ class Profile:
     predictor: str
     summary: str
     data_flags: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    released: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def flags_of(self, dataset: str) -> tuple[str, ...]:
         """The flags by which `reproduce.train` loads a data set."""
@@ -77,11 +82,16 @@ def _others(scale: str) -> tuple[PlannedArm, ...]:
     )
 
 
-_FACES_QUICK = (
-    *_pair("faces_quick"),
-    PlannedArm("infogan", "infogan", "infogan_faces_quick"),
-    PlannedArm("glow", "glow", "glow_faces_quick"),
-)
+def _few(infogan: str, glow: str, num_seeds: int) -> tuple[PlannedArm, ...]:
+    """InfoGAN and Glow by their recipes, with fewer seeds than the VAEs."""
+    return (
+        PlannedArm("infogan", "infogan", infogan, num_seeds=num_seeds),
+        PlannedArm("glow", "glow", glow, num_seeds=num_seeds),
+    )
+
+
+_QUICK = (*_pair("patch"), *_few("infogan_r1", "glow_32", 1))
+_FACES_QUICK = (*_pair("faces_patch"), *_few("infogan_faces_r1", "glow_faces_32", 1))
 
 
 def _changed(arms: tuple[PlannedArm, ...], **changes: str) -> tuple[PlannedArm, ...]:
@@ -95,6 +105,17 @@ _FACES_SMOKE = _changed(_FACES_QUICK, num_steps="20", log_every="10")
 # Chosen for a loss that falls and stays finite, and by nothing else.
 _SGD = {"optimizer": "sgd", "learning_rate": "3e-4"}
 
+_QUICK_PROFILE = Profile(
+    {"dsprites": _QUICK, "faces": _FACES_QUICK},
+    (30, 31, 32),
+    10_000,
+    9_999,
+    199,
+    8,
+    "predictor_32",
+    "a demonstration on two CPU cores: three seeds of each VAE, one of InfoGAN and one of Glow",
+)
+
 PROFILES = {
     "smoke": Profile(
         {"dsprites": _SMOKE, "faces": _FACES_SMOKE},
@@ -106,34 +127,49 @@ PROFILES = {
         "predictor_smoke",
         "a check that every step runs; its numbers mean nothing",
     ),
-    "quick": Profile(
-        {"dsprites": _pair("quick_32") + _others("quick"), "faces": _FACES_QUICK},
-        (20, 21, 22),
+    "quick": _QUICK_PROFILE,
+    "standard": Profile(
+        {
+            "dsprites": (
+                *_changed(_pair("patch"), num_steps="32000"),
+                *_changed(_few("infogan_r1", "glow_32", 6), num_steps="75000"),
+            ),
+            "faces": (
+                *_changed(_pair("faces_patch"), num_steps="25600"),
+                *_changed(_few("infogan_faces_r1", "glow_faces_32", 6), num_steps="50000"),
+            ),
+        },
+        tuple(range(200, 212)),
         10_000,
         9_999,
-        199,
-        8,
-        "predictor_quick",
-        "a demonstration on two CPU cores: few seeds, short trainings",
+        999,
+        64,
+        "predictor_32",
+        "a night on two CPU cores: twelve seeds of each VAE, six of InfoGAN and six of Glow",
+    ),
+    "released": dataclasses.replace(
+        _QUICK_PROFILE,
+        summary="the quick profile's runs, tested anew from their released weights",
+        released={"dsprites": "quick", "faces": "quick-faces"},
     ),
     "controls": Profile(
         {
             "dsprites": (
                 PlannedArm(
-                    "beta_vae-diagonal", "beta_vae", "quick_32", turned_factors=("pos_x", "pos_y")
+                    "beta_vae-diagonal", "beta_vae", "patch", turned_factors=("pos_x", "pos_y")
                 ),
-                PlannedArm("autoencoder", "beta_vae", "quick_32", {"objective": "autoencoder"}),
-                PlannedArm("untrained", "beta_vae", "quick_32", {"num_steps": "0"}),
-                PlannedArm("beta_vae-sgd", "beta_vae", "quick_32", _SGD),
-                PlannedArm("infogan-gaussian", "infogan", "infogan_quick", {"codes": "gaussian"}),
+                PlannedArm("autoencoder", "beta_vae", "patch", {"objective": "autoencoder"}),
+                PlannedArm("untrained", "beta_vae", "patch", {"num_steps": "0"}),
+                PlannedArm("beta_vae-sgd", "beta_vae", "patch", _SGD),
+                PlannedArm("infogan-gaussian", "infogan", "infogan_r1", {"codes": "gaussian"}),
             )
         },
-        (20, 21, 22),
+        (30, 31, 32),
         10_000,
         9_999,
         199,
         8,
-        "predictor_quick",
+        "predictor_32",
         "controls that decide between explanations, at the quick profile's scale",
     ),
     "paper": Profile(

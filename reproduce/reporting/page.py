@@ -15,7 +15,7 @@ from data.files import load_npz
 from models.registry import MODELS
 from reproduce.basis import bases
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
-from reproduce.reporting import figures, seed_verdicts
+from reproduce.reporting import figures, gate, model_quality, seed_verdicts
 from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.reporting.template import fill
 from reproduce.training.run_directory import RunDirectory, flatten
@@ -71,6 +71,8 @@ def render(
         searches=[row for result in results for row in _search_rows(result)],
         general=[row for result in results for row in _general_rows(result)],
         seeds=[_seed_row(result) for result in results],
+        qualities=model_quality.rows(trained),
+        gate=gate,
         strips=[_strips(result, result.run) for result in trained if result.run],
         energy=energy_matching.ENERGY_SHARE,
         curves=_curves(trained),
@@ -297,6 +299,8 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
                 "num_seeds": record["num_seeds"],
                 "headline": "no verdict"
                 if not seed_verdicts.is_known(record)
+                else "inconclusive"
+                if record.get("gate") == gate.FAILED
                 else "special"
                 if record["special"]
                 else "not distinguishable",

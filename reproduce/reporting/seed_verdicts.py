@@ -18,6 +18,7 @@ from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import is_invariant, sign_of
+from reproduce.reporting import gate
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05
@@ -90,6 +91,16 @@ class SeedResult:
         if draws is None:
             draws = np.full_like(self.nulls[f"haar/{metric}"], self.observed(family, metric))
         return draws
+
+    def gate(self) -> gate.Outcome | None:
+        """What the gate says of the run; None where its images were not looked at.
+
+        Raises:
+            InputError: If a file is damaged.
+        """
+        supervised = self.row("supervised", "mig")
+        value = None if supervised is None else supervised["observed"]
+        return None if self.run is None else gate.judge(self.run, value)
 
     def is_tested(self, family: str, metric: str) -> bool:
         """Whether there are draws of the family; there are none where the model has collapsed."""
@@ -319,6 +330,8 @@ def headline(verdict: Mapping[str, Any]) -> str:
     """What a row of `judge`'s first table comes to, once it is corrected where it is primary."""
     if not is_known(verdict):
         return "no verdict"
+    if verdict.get("gate") == gate.FAILED:
+        return "inconclusive: the model is not good enough"
     if not verdict["special"]:
         return "not distinguishable from random axes"
     if verdict["holm_p"] > verdict["alpha"]:  # NaN where it is not primary
@@ -461,6 +474,7 @@ def _judge_arm(
         # One null alone decides nothing: neither keeps its p-value.
         row |= {f"{family}_p": float("nan") for family in families}
     row |= {"alpha": alpha, "special": special, "special_seeds": int(special_seeds.sum())}
+    row |= gate.of_arm([result.gate() for result in seeds])
     row["sentence"] = verdict_sentence(row)
     return row
 
@@ -503,6 +517,11 @@ def verdict_sentence(row: dict[str, object]) -> str:
         end = f". A mean {metric} of {shown} would have been called special"
         if not np.all(np.isfinite(needed)):
             end = ". With so few random bases, nothing could have been called special"
+    if row["gate"] == gate.FAILED:
+        claim = (
+            "inconclusive, since the model is not good enough for its axes to be judged "
+            f"({row['gate_reasons']})"
+        )
     collapsed = int(str(row["collapsed"]))
     if collapsed:
         plural = "s have" if collapsed > 1 else " has"

@@ -18,6 +18,8 @@ from models.settings import (
     Settings,
 )
 
+WEIGHTS = ("float32", "float16")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -32,6 +34,8 @@ class Recipe:
         checkpoint_every: Steps a checkpoint; a multiple of `log_every`.
         image_size: Height of the images that the model sees; larger ones are averaged down to it,
             and smaller ones stay as they are. 0: as they are.
+        weights: How the finished model's weights are kept and used: `float32`, or `float16`, in
+            which they can be released at a megabyte a model.
     """
 
     model: str
@@ -41,6 +45,7 @@ class Recipe:
     log_every: int = 1_000
     checkpoint_every: int = 5_000
     image_size: int = 0
+    weights: str = "float32"
 
 
 _QUICK = BetaVAESettings(network="compact", beta=16.0, learning_rate=1e-3)
@@ -67,6 +72,36 @@ _INFOGAN_QUICK = InfoGANSettings(
     discriminator_learning_rate=5e-4,
 )
 
+_PATCH = BetaVAESettings(
+    network="patch",
+    objective="annealed_beta",
+    beta_start=0.025,
+    beta=0.25,
+    ramp_steps=4_800,
+    learning_rate=2e-3,
+    warmup_steps=100,
+    decay_share=0.3,
+)
+
+_GLOW_32 = dataclasses.replace(_GLOW_QUICK, decay_share=0.3)
+
+_INFOGAN_R1 = InfoGANSettings(
+    network="compact_plain",
+    num_codes=5,
+    categories=(),
+    noise="gaussian",
+    num_noise=5,
+    information_weight=0.5,
+    r1_weight=0.01,
+    average_decay=0.999,
+    initial_logit=-3.0,
+    discriminator_learning_rate=2e-3,
+    generator_learning_rate=1e-3,
+    adam_beta1=0.0,
+    adam_beta2=0.99,
+    decay_share=0.3,
+)
+
 # Lin et al. 2020: InfoGAN "modified" by a spectral normalisation, without their contrastive loss.
 _INFOGAN_CR = InfoGANSettings(
     network="infogan_cr_dsprites",
@@ -91,6 +126,15 @@ RECIPES = {
     # Fixed before any of its reported seeds was trained: constant beta, 320,000 images.
     "quick_32": Recipe(
         "beta_vae", _QUICK_32, num_steps=5_000, log_every=50, checkpoint_every=500, image_size=32
+    ),
+    "patch": Recipe(
+        "beta_vae",
+        _PATCH,
+        num_steps=16_000,
+        log_every=100,
+        checkpoint_every=1_000,
+        image_size=32,
+        weights="float16",
     ),
     "locatello2019": Recipe("beta_vae", BetaVAESettings(network="locatello2019", beta=4.0)),
     "higgins2017_dsprites": Recipe(
@@ -165,6 +209,26 @@ RECIPES = {
         checkpoint_every=500,
         image_size=32,
     ),
+    "infogan_r1": Recipe(
+        "infogan",
+        _INFOGAN_R1,
+        batch_size=16,
+        num_steps=37_500,
+        log_every=250,
+        checkpoint_every=2_500,
+        image_size=32,
+        weights="float16",
+    ),
+    "glow_32": Recipe(
+        "glow",
+        _GLOW_32,
+        batch_size=32,
+        num_steps=6_250,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
+        weights="float16",
+    ),
     "infogan2016_mnist": Recipe(  # 50 epochs of 100 batches; images of 28 x 28
         "infogan",
         InfoGANSettings(),
@@ -199,6 +263,45 @@ RECIPES = {
         batch_size=128,
         num_steps=90_174,
         image_size=32,
+    ),
+    "faces_patch": Recipe(
+        "beta_vae",
+        dataclasses.replace(
+            _PATCH,
+            network="patch_wide",
+            num_latents=16,
+            decoder="gaussian",
+            decoder_sd=0.1,
+            centred=True,
+            beta_start=0.1,
+            beta=1.0,
+            ramp_steps=3_840,
+        ),
+        num_steps=12_800,
+        log_every=100,
+        checkpoint_every=800,
+        image_size=32,
+        weights="float16",
+    ),
+    "infogan_faces_r1": Recipe(
+        "infogan",
+        dataclasses.replace(_INFOGAN_R1, num_codes=11, num_noise=16, initial_logit=0.0),
+        batch_size=16,
+        num_steps=25_000,
+        log_every=250,
+        checkpoint_every=2_500,
+        image_size=32,
+        weights="float16",
+    ),
+    "glow_faces_32": Recipe(
+        "glow",
+        dataclasses.replace(_GLOW_32, num_bits=5),
+        batch_size=32,
+        num_steps=5_000,
+        log_every=50,
+        checkpoint_every=500,
+        image_size=32,
+        weights="float16",
     ),
     # For rendered faces, in colour: fixed before any of their reported seeds was trained.
     "faces_quick": Recipe(
@@ -240,6 +343,16 @@ RECIPES = {
         5_000,
         log_every=100,
         checkpoint_every=500,
+    ),
+    "predictor_32": Recipe(
+        "factor_predictor",
+        FactorPredictorSettings(blur=1.0, noise=0.1, learning_rate=2e-3),
+        128,
+        20_000,
+        log_every=200,
+        checkpoint_every=1_000,
+        image_size=32,
+        weights="float16",
     ),
     "predictor_paper": Recipe(
         "factor_predictor",
@@ -311,7 +424,9 @@ def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
         else:
             settings = dataclasses.replace(recipe.settings, **{key: converted})
             recipe = dataclasses.replace(recipe, settings=settings)
-    for key in own:
+    if recipe.weights not in WEIGHTS:
+        raise InputError(f"weights is {recipe.weights!r}; expected one of {', '.join(WEIGHTS)}")
+    for key in set(own) - {"weights"}:
         least = 0 if key in ("image_size", "num_steps") else 1
         if getattr(recipe, key) < least:
             raise InputError(f"{key} is {getattr(recipe, key)}; expected at least {least}")

@@ -100,6 +100,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.environment_file = self.path / "environment.json"
+        self.weights_file = self.path / "weights.npz"  # of a released run, without checkpoints
         self.training_file = self.path / "training.csv"
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
@@ -109,6 +110,8 @@ class RunDirectory:
         self.turned_test_file = self.path / "turned" / "basis_test.csv"  # null.npz beside it
         self.decoder_representation_file = self.path / "decoder" / "representation.npz"
         self.decoder_test_file = self.path / "decoder" / "basis_test.csv"  # null.npz beside it
+        self.quality_file = self.path / "quality.csv"
+        self.quality_images_file = self.path / "quality_images.npz"
         self.traversals_file = self.path / "traversals.npz"
         self.traversal_steps_file = self.path / "traversals.csv"
         self.purity_file = self.path / "traversal_purity.csv"
@@ -232,13 +235,7 @@ class RunDirectory:
         Raises:
             InputError: If the file is damaged or another model's.
         """
-        file, values = self.checkpoints()[step], self._read_checkpoint(step)
-        for name, variable in variables.items():
-            if name not in values or values[name].shape != tuple(variable.shape):
-                raise InputError(
-                    f"{file} does not fit the model ({name}); give another run directory"
-                )
-            variable.assign(values[name])
+        _assign(variables, self._read_checkpoint(step), self.checkpoints()[step])
 
     def check_end(self) -> None:
         """Looks at what a finished run wrote last: its last checkpoint, and the end of its log.
@@ -247,7 +244,7 @@ class RunDirectory:
             InputError: If either is damaged, so that the run cannot count as finished.
         """
         num_steps = self.read_config().recipe.num_steps
-        self._read_checkpoint(num_steps)
+        self.final_weights()
         if num_steps and self.training_file.exists():
             read_log(self.training_file, ["step"], [num_steps])
 
@@ -269,20 +266,61 @@ class RunDirectory:
             ) from error
         return found
 
-    def load_finished(self, variables: dict[str, Any]) -> None:
-        """Reads the last checkpoint of a finished run into variables.
+    def final_file(self, num_steps: int) -> Path:
+        """The file that says that a run is finished: released weights, or the last checkpoint."""
+        if self.weights_file.exists():
+            return self.weights_file
+        return self.checkpoint_dir / f"step_{num_steps:08d}.npz"
+
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.final_file(self.read_config().recipe.num_steps).exists()
+
+    def final_weights(self) -> dict[str, np.ndarray]:
+        """The weights of a finished run as they are used: all its state but the optimisers'.
+
+        Those of a recipe that keeps them in float16 are float16, released or not.
 
         Raises:
-            InputError: If the run is unfinished.
+            InputError: If the run is unfinished, or the file damaged.
         """
-        num_steps = self.read_config().recipe.num_steps
-        if num_steps not in self.checkpoints():
+        if self.weights_file.exists():
+            return load_npz(self.weights_file)
+        recipe = self.read_config().recipe
+        if recipe.num_steps not in self.checkpoints():
             reached = max(self.checkpoints(), default=0)
             raise InputError(
-                f"{self.path} is unfinished (step {reached} of {num_steps}); "
+                f"{self.path} is unfinished (step {reached} of {recipe.num_steps}); "
                 "run reproduce.train on it again to finish it"
             )
-        self.load_checkpoint(num_steps, variables)
+        return {
+            name: value.astype(recipe.weights) if value.dtype == np.float32 else value
+            for name, value in self._read_checkpoint(recipe.num_steps).items()
+            if not _is_optimizers(name)
+        }
+
+    def load_finished(self, variables: dict[str, Any]) -> None:
+        """Reads a finished run's weights into variables; optimisers' stay as they are.
+
+        Raises:
+            InputError: If the run is unfinished, or its file damaged or another model's.
+        """
+        weights = {k: variable for k, variable in variables.items() if not _is_optimizers(k)}
+        file = self.final_file(self.read_config().recipe.num_steps)
+        _assign(weights, self.final_weights(), file)
+
+
+def _is_optimizers(name: str) -> bool:
+    """Whether a model's variable is an optimiser's own state, by its name."""
+    return name.partition("/")[0].endswith("optimizer")
+
+
+def _assign(variables: dict[str, Any], values: dict[str, np.ndarray], file: Path) -> None:
+    for name, variable in variables.items():
+        if name not in values or values[name].shape != tuple(variable.shape):
+            raise InputError(f"{file} does not fit the model ({name}); give another run directory")
+        is_half = values[name].dtype == np.float16
+        variable.assign(values[name].astype(np.float32) if is_half else values[name])
 
 
 def read_log(file: Path, columns: Sequence[str], steps: Sequence[int]) -> pd.DataFrame:

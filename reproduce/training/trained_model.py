@@ -131,6 +131,23 @@ def start_inputs(model: Any, dataset: Dataset, indices: np.ndarray, seed: int) -
     return np.concatenate(parts).astype(np.float64)
 
 
+def sample(model: Any, num_images: int, seed: int, stream: int) -> np.ndarray:
+    """Images drawn from a model: float32 [num_images, h, w, c] in [0, 1].
+
+    Args:
+        model: As `models` documents it.
+        num_images: How many.
+        seed: The draws' seed.
+        stream: Their number in `random_streams`.
+    """
+    first = tf.constant([seed, stream], tf.int32)
+    parts = [
+        model.sample(min(_BATCH, num_images - start), tf.random.fold_in(first, start)).numpy()
+        for start in range(0, num_images, _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
 def decoder(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     """A model's decoder on arrays: float [n, D] to float32 [n, h, w, c] in [0, 1]."""
     return on_arrays(model.decode)

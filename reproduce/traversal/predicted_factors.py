@@ -135,6 +135,62 @@ def rows_of_the_data(factors: Factors, labels: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
+def errors(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """By how much each predicted factor misses the truth.
+
+    Args:
+        factors: The layout.
+        predictions: float [n, P].
+        truth: int [n, k], class indices.
+
+    Returns:
+        float [n, k]: of a categorical factor 0 where its likeliest class is right, else 1; of an
+        ordered one the difference in classes; of an angle the shorter way round the circle of the
+        true class' symmetry, in turns, 0 to .5.
+    """
+    own = own_symmetry(factors, truth)
+    found = []
+    for kind, size, part, column in zip(
+        factors.kinds, factors.sizes, factors.split(predictions), truth.T, strict=True
+    ):
+        if kind == "categorical":
+            found.append(part.argmax(axis=1) != column)
+        elif kind == "ordered":
+            found.append(part[:, 0] - column)
+        else:
+            orders = np.array(factors.symmetries or (1,))
+            angles = 2 * np.pi * column[:, None] / (size - 1) * orders
+            circles = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(column), -1)
+            found.append(_turn(circles, part, own))
+    return np.stack(found, axis=1).astype(np.float64)
+
+
+def own_symmetry(factors: Factors, labels_or_predictions: np.ndarray) -> np.ndarray | None:
+    """The class whose symmetry each image's angle has, int [n]; None if there is but one symmetry.
+
+    Args:
+        factors: The layout.
+        labels_or_predictions: int [n, k], class indices, or float [n, P], predicted factors.
+    """
+    if not factors.symmetries or "categorical" not in factors.kinds:
+        return None
+    j = factors.kinds.index("categorical")
+    if labels_or_predictions.dtype.kind in "iu":
+        return labels_or_predictions[:, j]
+    return factors.split(labels_or_predictions)[j].argmax(axis=1)
+
+
+def turn_of(part: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+    """A predicted angle in turns of its symmetry's circle, -.5 to .5.
+
+    Args:
+        part: float [n, 2 s], its circles.
+        own: Which of them, int [n]; None: the only one.
+    """
+    turns = _angle(part) / (2 * np.pi)
+    return turns[:, 0] if own is None else np.take_along_axis(turns, own[:, None], axis=1)[:, 0]
+
+
 def accuracy(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """How well predicted factors meet the truth, by factor.
 
@@ -147,26 +203,16 @@ def accuracy(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> di
         For a categorical factor the share of right classes; for an ordered one the root mean
         squared error in classes; for an angle that in degrees, modulo the true class' symmetry.
     """
-    found = {}
-    parts = factors.split(predictions)
-    own = None
-    if factors.symmetries and "categorical" in factors.kinds:
-        own = truth[:, factors.kinds.index("categorical")]
-    for name, kind, size, part, column in zip(
-        factors.names, factors.kinds, factors.sizes, parts, truth.T, strict=True
+    own, found = own_symmetry(factors, truth), {}
+    for name, kind, error in zip(
+        factors.names, factors.kinds, errors(factors, predictions, truth).T, strict=True
     ):
         if kind == "categorical":
-            found[name] = float(np.mean(part.argmax(axis=1) == column))
-        elif kind == "ordered":
-            found[name] = float(np.sqrt(np.mean((part[:, 0] - column) ** 2)))
-        else:
-            orders = np.array(factors.symmetries or (1,))
-            angles = 2 * np.pi * column[:, None] / (size - 1) * orders
-            circles = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(column), -1)
-            degrees = 360 * _turn(circles, part, own)
-            if own is not None:
-                degrees = degrees / orders[own]
-            found[name] = float(np.sqrt(np.mean(degrees**2)))
+            found[name] = float(1 - np.mean(error))
+            continue
+        if kind == "angle":
+            error = 360 * error / (1 if own is None else np.array(factors.symmetries)[own])
+        found[name] = float(np.sqrt(np.mean(error**2)))
     return found
 
 

@@ -304,11 +304,11 @@ def test_gradients_are_clipped_by_their_norm(tensorflow):
 
 
 def test_learning_rate_warms_up():
-    from models.glow import WarmUp
+    from models.schedules import WarmUpAndDecay
 
-    rates = [float(WarmUp(0.5, 4)(step)) for step in (0, 1, 3, 4, 100)]
+    rates = [float(WarmUpAndDecay(0.5, 4, 0.0, 0)(step)) for step in (0, 1, 3, 4, 100)]
     np.testing.assert_allclose(rates, [0.125, 0.25, 0.5, 0.5, 0.5])
-    assert float(WarmUp(0.5, 0)(0)) == 0.5
+    assert float(WarmUpAndDecay(0.5, 0, 0.0, 0)(0)) == 0.5
 
 
 def test_bins_are_those_of_integer_images():
