@@ -15,7 +15,7 @@ from reproduce.reporting import ledger
 
 FILE = Path(__file__).parent / "claims.toml"
 UNAVAILABLE = "not available"
-# The ledger names the file of power as seen from results/quick; here it lies in the same folder.
+# The ledger names the file of power as seen from results/short; here it lies in the same folder.
 _MOVED = ("../../paper/results/", "../")
 
 
@@ -50,7 +50,7 @@ def _profile(claim: ledger.Claim) -> str:
     """The folder in which the claim was measured: that of the file which the ledger names."""
     found = re.search(r"\((\w[\w-]*)/[^()]*\)$", claim.measured)
     outside = claim.check is not None and claim.check.source.file.startswith("../")
-    return found[1] if found and not outside else "quick"
+    return found[1] if found and not outside else "short"
 
 
 def _local(claim: ledger.Claim) -> ledger.Claim:

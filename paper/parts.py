@@ -19,7 +19,7 @@ from data.files import atomic_write, write_text
 from paper import claims, mechanisms, pictures, plots
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
-from paper.sources import FACES, LONG, QUICK, MissingError, Results
+from paper.sources import FACES, LONG, SHORT, MissingError, Results
 
 TEXT = Path(__file__).parent / "paper.typ"
 _DPI = 300
@@ -31,14 +31,14 @@ def figures() -> dict[str, Callable[[Results], Figure]]:
         "operating-characteristics": plots.operating_characteristics,
         "mechanisms": mechanisms.panels,
     }
-    for profile in (QUICK, FACES):
+    for profile in (SHORT, FACES):
         for make in (
             *(plots.headline, plots.dose_response, plots.cherry_picking),
             *(pictures.traversals, pictures.leakage),
         ):
             label = make.__name__.replace("_", "-")
             found[f"{label}-{profile}"] = partial(make, profile=profile)
-    for profile in (QUICK, FACES, LONG):
+    for profile in (SHORT, FACES, LONG):
         found[f"posteriors-{profile}"] = partial(plots.posteriors, profile=profile)
     return found
 
@@ -52,7 +52,7 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         "claims-by-paper": claims.by_paper,
         "calibration": made_tables.calibration,
     }
-    for profile in (QUICK, FACES):
+    for profile in (SHORT, FACES):
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
         found[f"settings-{profile}"] = partial(made_tables.settings, profile=profile)
         found[f"picking-{profile}"] = partial(made_tables.picking, profile=profile)

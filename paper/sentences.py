@@ -21,7 +21,7 @@ from paper.sources import (
     LONG,
     POSTERIORS,
     PROSE,
-    QUICK,
+    SHORT,
     SYSTEMS,
     TURNED,
     Results,
@@ -32,7 +32,7 @@ from paper.words import count, decimal, listing, p_value, plain, printed_p, sign
 _CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
 }
-_DATA = {QUICK: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
+_DATA = {SHORT: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
 
 
 def test(results: Results, profile: str, arm: str, metric: str) -> str:
@@ -245,7 +245,7 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
     }
     for file in mechanisms.FILES:
         found[f"mechanisms/{file}"] = partial(mechanisms.found, file=file)
-    profiles: Sequence[str] = (QUICK, FACES, LONG)
+    profiles: Sequence[str] = (SHORT, FACES, LONG)
     general: dict[str, Any] = {
         "answer": answer,
         "holm": holm,

@@ -16,7 +16,7 @@ from data.files import InputError, load_npz
 from models.registry import ARMS, PRIMARY
 from paper import thin
 
-QUICK, FACES, CONTROLS, LONG = "quick", "quick-faces", "controls", "long"
+SHORT, FACES, CONTROLS, LONG = "short", "short-faces", "controls", "long"
 PROSE = {arm.key: arm.prose for arm in ARMS.values()}  # within a sentence
 SYSTEMS = tuple(PRIMARY)
 POSTERIORS = SYSTEMS[:2]

@@ -152,6 +152,23 @@ PROFILES = {
         summary="the quick profile's runs, tested anew from their released weights",
         released={"dsprites": "quick", "faces": "quick-faces"},
     ),
+    "short": Profile(
+        {
+            "dsprites": _pair("quick_32") + _others("quick"),
+            "faces": (
+                *_pair("faces_quick"),
+                PlannedArm("infogan", "infogan", "infogan_faces_quick"),
+                PlannedArm("glow", "glow", "glow_faces_quick"),
+            ),
+        },
+        (20, 21, 22),
+        10_000,
+        9_999,
+        199,
+        8,
+        "predictor_quick",
+        "trainings of two minutes, which show position and size alone: what was reported first",
+    ),
     "controls": Profile(
         {
             "dsprites": (

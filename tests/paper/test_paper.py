@@ -19,7 +19,7 @@ from conftest import ROOT
 from data.files import InputError
 from paper import claims, kept_results, mechanisms, parts, thin
 from paper.sentences import SENTENCES
-from paper.sources import CONTROLS, FACES, LONG, QUICK, SYSTEMS, Results
+from paper.sources import CONTROLS, FACES, LONG, SHORT, SYSTEMS, Results
 from paper.words import count, decimal, listing, markup, p_value, plain, signed
 from reproduce.mechanisms import results as mechanism_results
 
@@ -35,7 +35,7 @@ sure = "B"
 setting = "ours; more"
 command = "make reproduce"
 tolerance = "p <= .05"
-measured = "p_value 0.2 (quick/contrast.csv)"
+measured = "p_value 0.2 (short/contrast.csv)"
 verdict = "not reproduced"
 [claim.check]
 file = "contrast.csv"
@@ -201,8 +201,8 @@ def _mechanism(name: str) -> pd.DataFrame:
 def everything(tmp_path_factory) -> Path:
     """A folder of full results that leaves nothing of the paper out."""
     root = tmp_path_factory.mktemp("all") / "results"
-    _write_profile(root / QUICK, SYSTEMS)
-    shutil.copytree(root / QUICK, root / FACES)
+    _write_profile(root / SHORT, SYSTEMS)
+    shutil.copytree(root / SHORT, root / FACES)
     _write_profile(root / LONG, SYSTEMS[:2])
     (root / CONTROLS).mkdir()
     pd.DataFrame([_verdict("autoencoder", "mig"), _verdict("untrained", "mig")]).to_csv(
@@ -282,36 +282,36 @@ def complete(everything, tmp_path_factory):
 def test_everything_is_made_of_complete_results(complete):
     done, missing, _ = complete
     assert missing == {}
-    assert done["quick/contrast/mig"] == (
+    assert done["short/contrast/mig"] == (
         "By MIG, the mean effect is _z_~=~4.6 over two diagonal seeds and −0.2 over two "
         "full-covariance ones; the one-sided permutation test over seeds gives _p_~=~.2, where the "
         "smallest possible is .17."
     )
-    assert done["quick/glow/mig"].endswith(
+    assert done["short/glow/mig"].endswith(
         "not distinguishable from random axes. It would have taken .145 and .156."
     )
-    assert "Taken alone, one of the two seeds" in done["quick/beta_vae/diagonal/mig"]
+    assert "Taken alone, one of the two seeds" in done["short/beta_vae/diagonal/mig"]
     assert done["power"].endswith("MIG .15.")
     assert done["controls"] == (
         "By MIG, the axes are not distinguishable from random ones in the autoencoder and the "
         "untrained encoder."
     )
     assert "1 are not reproduced and 1 are not yet run" in done["ledger"]
-    assert "in 300 random bases" in done["quick/floors"]
-    assert "be below .0033 and .01." in done["quick/floors"]
+    assert "in 300 random bases" in done["short/floors"]
+    assert "be below .0033 and .01." in done["short/floors"]
     assert done["mechanisms/zietlow"] == "It is 1.0 ± .1, not \\[2\\]. _(Not as published.)_"
     assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
 
 
 def test_what_a_correction_takes_away_is_not_called_found(results):
-    file = results / "quick" / "verdict.csv"
+    file = results / "short" / "verdict.csv"
     table = pd.read_csv(file)
     primary = ("beta_vae/diagonal", "mig"), ("infogan", "mig"), ("glow", "traversal_purity")
     for (model, metric), p in zip(primary, (0.0005, 0.05, 0.06), strict=True):
         row = table["model"].eq(model) & table["metric"].eq(metric)
         table.loc[row, ["special", "holm_p"]] = [True, p]
     table.to_csv(file, index=False)
-    assert SENTENCES["quick/answer"](Results(results)) == (
+    assert SENTENCES["short/answer"](Results(results)) == (
         "On dSprites, the axes of the diagonal β-VAE and InfoGAN's codes are distinguishable from "
         "random ones; those of Glow's channels are distinguishable from random ones only before "
         "Holm's correction; those of the full-covariance β-VAE are not distinguishable from "
@@ -319,21 +319,21 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
     )
     table["holm_p"] = 0.06
     table.to_csv(file, index=False)
-    assert "stands, up to the effects" in SENTENCES["quick/conclusion"](Results(results))
+    assert "stands, up to the effects" in SENTENCES["short/conclusion"](Results(results))
 
 
 @pytest.mark.parametrize(
     ("file", "dependants"),
     [
         (
-            "quick/runs/glow-seed12/cherry_picking.csv",
-            {"figure cherry-picking-quick", "table picking-quick"},
+            "short/runs/glow-seed12/cherry_picking.csv",
+            {"figure cherry-picking-short", "table picking-short"},
         ),
-        ("quick/runs/infogan-seed3/traversals.npz", {"figure traversals-quick"}),
-        ("quick/runs/glow-seed3/random_leakage.csv", {"figure leakage-quick"}),
-        ("quick/runs/glow-seed3/purity_null.npz", {"figure headline-quick"}),
-        ("quick/runs/glow-seed3/training.csv", {"sentence quick/reached"}),
-        ("quick/runs/glow-seed3/config.json", {"table settings-quick"}),
+        ("short/runs/infogan-seed3/traversals.npz", {"figure traversals-short"}),
+        ("short/runs/glow-seed3/random_leakage.csv", {"figure leakage-short"}),
+        ("short/runs/glow-seed3/purity_null.npz", {"figure headline-short"}),
+        ("short/runs/glow-seed3/training.csv", {"sentence short/reached"}),
+        ("short/runs/glow-seed3/config.json", {"table settings-short"}),
         (
             "long/contrast.csv",
             {
@@ -343,8 +343,8 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
             },
         ),
         (
-            "quick-faces/contrast.csv",
-            {"sentence quick-faces/contrast/mig", "sentence quick-faces/holm"},
+            "short-faces/contrast.csv",
+            {"sentence short-faces/contrast/mig", "sentence short-faces/holm"},
         ),
         ("power.csv", {"figure operating-characteristics", "sentence power"}),
         ("controls/verdict.csv", {"table controls", "sentence controls"}),
@@ -358,7 +358,7 @@ def test_a_part_reads_only_what_it_needs(complete, file, dependants):
 
 def test_missing_files_leave_out_exactly_what_needs_them(complete, results):
     _, _, read = complete
-    files = ("quick/runs/glow-seed12/cherry_picking.csv", "power.csv", "long/contrast.csv")
+    files = ("short/runs/glow-seed12/cherry_picking.csv", "power.csv", "long/contrast.csv")
     for file in files:
         (results / file).unlink()
     _, missing = made(results, tuple(KINDS))
@@ -369,20 +369,20 @@ def test_missing_files_leave_out_exactly_what_needs_them(complete, results):
 
 def test_a_missing_file_changes_no_other_sentence(results):
     before, _ = made(results)
-    (results / QUICK / "contrast.csv").unlink()
+    (results / SHORT / "contrast.csv").unlink()
     after, missing = made(results)
-    assert {"sentence quick/contrast/mig", "sentence quick/holm"} <= set(missing)
+    assert {"sentence short/contrast/mig", "sentence short/holm"} <= set(missing)
     changed = {part for part in after if after[part] != before[part]}
     assert changed == {"table claims", "table claims-by-paper", "sentence ledger"}
-    assert "results/quick/contrast.csv is missing" in after["table claims"]
+    assert "results/short/contrast.csv is missing" in after["table claims"]
 
 
 @pytest.mark.parametrize(
     "file",
     [
-        "quick/verdict.csv",
-        "quick/runs/glow-seed3/config.json",
-        "quick/runs/beta_vae-diagonal-seed3/basis_test.csv",
+        "short/verdict.csv",
+        "short/runs/glow-seed3/config.json",
+        "short/runs/beta_vae-diagonal-seed3/basis_test.csv",
     ],
 )
 def test_a_damaged_file_is_named(results, file):
@@ -393,30 +393,30 @@ def test_a_damaged_file_is_named(results, file):
 
 
 def test_damaged_draws_are_named(results):
-    path = results / QUICK / "runs/glow-seed3/null.npz"
+    path = results / SHORT / "runs/glow-seed3/null.npz"
     path.write_bytes(path.read_bytes()[:400])
-    run = Results(results).runs(QUICK, "glow")[0]
+    run = Results(results).runs(SHORT, "glow")[0]
     with pytest.raises(InputError, match=re.escape(str(path))):
         run.null("mig")
 
 
 def test_collected_results_make_the_same_figures(results, tmp_path):
     small = tmp_path / "small" / "results"
-    for profile in (QUICK, "mechanisms"):
+    for profile in (SHORT, "mechanisms"):
         kept_results.collect(results / profile, small / profile)
     run = "runs/glow-seed3"
-    assert (small / QUICK / run / "basis_test.csv").read_bytes() == (
-        results / QUICK / run / "basis_test.csv"
+    assert (small / SHORT / run / "basis_test.csv").read_bytes() == (
+        results / SHORT / run / "basis_test.csv"
     ).read_bytes()
-    assert not (small / QUICK / run / "timings.csv").exists()
-    assert (small / QUICK / run / "traversals.npz").exists()
-    assert not (small / QUICK / "runs/glow-seed12/traversals.npz").exists()
+    assert not (small / SHORT / run / "timings.csv").exists()
+    assert (small / SHORT / run / "traversals.npz").exists()
+    assert not (small / SHORT / "runs/glow-seed12/traversals.npz").exists()
     for mine, theirs in zip(
-        Results(small).runs(QUICK, "glow"), Results(results).runs(QUICK, "glow"), strict=True
+        Results(small).runs(SHORT, "glow"), Results(results).runs(SHORT, "glow"), strict=True
     ):
         for metric in ("mig", "traversal_purity"):
             np.testing.assert_array_equal(mine.null(metric), theirs.null(metric))
-    mine, theirs = (Results(root).runs(QUICK, "glow")[0].strips() for root in (small, results))
+    mine, theirs = (Results(root).runs(SHORT, "glow")[0].strips() for root in (small, results))
     assert mine.keys() == theirs.keys()
     assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
     # The live axes of shortest steps: axis 1 is dead.
@@ -425,7 +425,7 @@ def test_collected_results_make_the_same_figures(results, tmp_path):
 
 def test_collecting_what_was_collected_changes_nothing(results, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    size = kept_results.collect(results / QUICK, first)
+    size = kept_results.collect(results / SHORT, first)
     assert kept_results.collect(first, second) == size
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
     assert files == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
@@ -449,11 +449,11 @@ def test_a_failed_collection_leaves_what_was_there(results, tmp_path, wrong):
     target.mkdir()
     (target / "verdict.csv").write_text("old")
     if wrong == "unfinished":
-        (results / QUICK / "verdict.csv").unlink()
+        (results / SHORT / "verdict.csv").unlink()
     else:
-        (results / QUICK / "runs/glow-seed3/null.npz").write_bytes(b"PK")
+        (results / SHORT / "runs/glow-seed3/null.npz").write_bytes(b"PK")
     with pytest.raises(InputError):
-        kept_results.collect(results / QUICK, target)
+        kept_results.collect(results / SHORT, target)
     assert (target / "verdict.csv").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
@@ -502,7 +502,7 @@ print(json.dumps([missing, sorted(heavy & {name.partition(".")[0] for name in sy
 def test_builds_without_tensorflow_to_the_same_bytes(results, tmp_path):
     """A PDF of few figures, since each takes a second: the long profile and the power curve."""
     pytest.importorskip("typst")
-    for profile in (QUICK, FACES):
+    for profile in (SHORT, FACES):
         shutil.rmtree(results / profile)
     outputs = [tmp_path / "one", tmp_path / "two"]
     for output in outputs:
@@ -517,12 +517,12 @@ def test_builds_without_tensorflow_to_the_same_bytes(results, tmp_path):
         missing, heavy = json.loads(run.stdout.splitlines()[-1])
         assert heavy == []
         assert (
-            "figure headline-quick: not available: results/quick/verdict.csv is missing" in missing
+            "figure headline-short: not available: results/short/verdict.csv is missing" in missing
         )
     names = {path.relative_to(outputs[0]) for path in outputs[0].rglob("*.*")}
     assert {Path("paper.pdf"), Path("figures/posteriors-long.pdf")} <= names
     assert {Path("figures/posteriors-long.png"), Path("tables/zietlow.tex")} <= names
-    assert not any("quick" in path.name for path in names)
+    assert not any("short" in path.name for path in names)
     for name in names:
         assert (outputs[0] / name).read_bytes() == (outputs[1] / name).read_bytes(), name
     assert (outputs[0] / "paper.pdf").read_bytes().startswith(b"%PDF")

@@ -111,7 +111,7 @@ def small(tmp_path) -> Path:
 @pytest.fixture
 def results(tmp_path) -> Path:
     """Results under which the figure is reproduced, the statement contradicted, the order not."""
-    folder = tmp_path / "results" / "quick"
+    folder = tmp_path / "results" / "short"
     for run, value in {"a-seed1": 0.1, "a-seed2": 0.3, "b-seed1": 0.2, "b-seed2": 0.4}.items():
         (folder / "runs" / run).mkdir(parents=True)
         frame = pd.DataFrame({"metric": ["mig"], "value": [value]})
@@ -150,8 +150,8 @@ def test_what_is_quoted_from_memory_decides_nothing():
 
 
 def test_what_can_be_run_has_a_command_and_a_tolerance():
-    quick = [c for c in RUNNABLE if "quick profile" in c.setting]
-    assert len(quick) >= 12
+    short = [c for c in RUNNABLE if "short profile" in c.setting]
+    assert len(short) >= 12
     for claim in CLAIMS:
         assert bool(claim.command) == (claim.check is not None), claim.id
         assert claim.check is None or claim.tolerance != "", claim.id
@@ -190,8 +190,8 @@ def test_every_command_names_what_exists(command):
         changes |= {key: flags[key] for key in ("num_steps", "posterior") if key in flags}
         found = recipes.find(flags.get("model", "beta_vae"), flags["recipe"])
         assert recipes.override(found, changes).num_steps in (0, 322_560, 345_600, 576_000, 633_200)
-    for path in re.findall(r"results/quick/runs/([^/,\s]+)", command):
-        profile = PROFILES["quick"]
+    for path in re.findall(r"results/short/runs/([^/,\s]+)", command):
+        profile = PROFILES["short"]
         arms = profile.arms["dsprites"]
         assert path in {f"{arm.name}-seed{seed}" for arm in arms for seed in profile.seeds}
 
@@ -205,7 +205,7 @@ def test_every_file_that_is_checked_is_written_by_its_commands():
             if not by_hand or file.startswith(("../controls/", "../mechanisms/")):
                 assert "make " in claim.command, claim.id
                 continue
-            path = posixpath.normpath(posixpath.join("results/quick", file))
+            path = posixpath.normpath(posixpath.join("results/short", file))
             stem = path.split("*")[0].removesuffix("/training.csv")
             assert stem in claim.command, (claim.id, stem)
 
@@ -222,13 +222,13 @@ def test_findings_say_what_was_measured_where(small, results):
         "statement": "contradicted",
         "order": "not reproduced",
     }
-    assert findings["figure"].measured == "haar_observed 0.45, seeds 10 11 12 (quick/verdict.csv)"
+    assert findings["figure"].measured == "haar_observed 0.45, seeds 10 11 12 (short/verdict.csv)"
     assert findings["statement"].measured == (
-        "special true, haar_p 0.0001, Told apart, seeds 10 11 12 (quick/verdict.csv)"
+        "special true, haar_p 0.0001, Told apart, seeds 10 11 12 (short/verdict.csv)"
     )
     assert findings["order"].measured == (
         "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2 "
-        "(quick/runs/a-seed*/scores.csv, quick/runs/b-seed*/scores.csv)"
+        "(short/runs/a-seed*/scores.csv, short/runs/b-seed*/scores.csv)"
     )
 
 
@@ -236,7 +236,7 @@ def test_numbers_of_given_files_are_not_called_seeds(small, results):
     table = pd.read_csv(results / "verdict.csv").assign(data_set="", seeds="0 1 2")
     table.to_csv(results / "verdict.csv", index=False)
     measured = evaluate_all(small, results)["figure"].measured
-    assert measured == "haar_observed 0.45 (quick/verdict.csv)"
+    assert measured == "haar_observed 0.45 (short/verdict.csv)"
 
 
 def test_only_the_two_lines_of_a_claim_are_rewritten(small, results):
