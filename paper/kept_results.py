@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -70,7 +71,8 @@ def _wanted(source: Path) -> Iterator[Path]:
 
 def _release(run: RunDirectory, target: Path) -> None:
     """Keeps a run's weights where its recipe says that they are small enough to be released."""
-    if run.read_config().recipe.weights == "float16" and run.is_finished():
+    recipe = json.loads(run.config_file.read_text(encoding="utf-8")).get("recipe", {})
+    if recipe.get("weights") == "float16" and run.is_finished():
         save_npz(target / run.weights_file.name, run.final_weights(), compress=True)
 
 

@@ -25,7 +25,7 @@ _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", 2_000, "Images that are reconstructed, and as many samples.", lower_bound=10
 )
 
-_NUM_SHOWN = 32  # images and reconstructions that are kept, and half of the samples
+_NUM_SHOWN = 32  # images, reconstructions and samples that are kept
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
         sheets = {
             "images of the data set": images[:_NUM_SHOWN],
             "their reconstructions": reconstructions[:_NUM_SHOWN],
-            "samples": samples[: 2 * _NUM_SHOWN],
+            "samples": samples[:_NUM_SHOWN],
         }
         shown = {name: np.rint(255 * sheet).astype(np.uint8) for name, sheet in sheets.items()}
         save_npz(run.quality_images_file, shown, compress=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from reproduce.traversal import predicted_factors
+from reproduce.traversal import coverage, predicted_factors
 from reproduce.traversal.predicted_factors import Factors
 
-_BINS = 10  # of an ordered factor with more classes than that, and of an angle
+_CLASSES = 10  # at most, of which frequencies are compared
 
 
 def skill(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -41,45 +41,21 @@ def skill(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> dict[
     return found
 
 
-def histograms(factors: Factors, predictions: np.ndarray) -> list[np.ndarray]:
-    """How often each factor is read as what, shares float [bins] a factor.
-
-    A categorical factor has a bin a class. An ordered one is cut into at most ten equal ranges of
-    its classes, what lies outside counting with the last; an angle into ten parts of the circle of
-    its symmetry, whichever class it belongs to.
-
-    Args:
-        factors: The layout.
-        predictions: float [n, P], predicted factors.
-    """
-    found = []
-    own = predicted_factors.own_symmetry(factors, predictions)
-    for kind, size, part in zip(
-        factors.kinds, factors.sizes, factors.split(predictions), strict=True
-    ):
-        if kind == "categorical":
-            bins, num_bins = part.argmax(axis=1), size
-        elif kind == "ordered":
-            num_bins = min(size, _BINS)
-            bins = np.floor((part[:, 0] + 0.5) / size * num_bins)
-        else:
-            num_bins = _BINS
-            bins = np.floor(predicted_factors.turn_of(part, own) % 1 * num_bins)
-        counted = np.bincount(np.clip(bins, 0, num_bins - 1).astype(int), minlength=num_bins)
-        found.append(counted / len(predictions))
-    return found
-
-
 def distances(factors: Factors, predictions: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Total variation between the `histograms` of two sets of images, by factor: 0 to 1.
+    """Total variation between what is read from two sets of images, by factor: 0 to 1.
+
+    Classes are joined to at most ten, so that a few thousand images tell their shares.
 
     Args:
         factors: The layout.
         predictions: float [n, P], predicted factors of the one.
         reference: float [m, P], those of the other.
     """
-    pairs = zip(histograms(factors, predictions), histograms(factors, reference), strict=True)
-    return {
-        name: float(np.abs(one - other).sum() / 2)
-        for name, (one, other) in zip(factors.names, pairs, strict=True)
-    }
+    sizes = np.array(predicted_factors.class_sizes(factors))
+    joined = np.minimum(sizes, _CLASSES)
+    one, other = (
+        predicted_factors.classes(factors, part) * joined // sizes
+        for part in (predictions, reference)
+    )
+    found = coverage.total_variation(one, other, tuple(joined))
+    return dict(zip(factors.names, found, strict=True))

@@ -180,17 +180,6 @@ def own_symmetry(factors: Factors, labels_or_predictions: np.ndarray) -> np.ndar
     return factors.split(labels_or_predictions)[j].argmax(axis=1)
 
 
-def turn_of(part: np.ndarray, own: np.ndarray | None) -> np.ndarray:
-    """A predicted angle in turns of its symmetry's circle, -.5 to .5.
-
-    Args:
-        part: float [n, 2 s], its circles.
-        own: Which of them, int [n]; None: the only one.
-    """
-    turns = _angle(part) / (2 * np.pi)
-    return turns[:, 0] if own is None else np.take_along_axis(turns, own[:, None], axis=1)[:, 0]
-
-
 def accuracy(factors: Factors, predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """How well predicted factors meet the truth, by factor.
 
@@ -239,8 +228,7 @@ def classes(factors: Factors, predictions: np.ndarray) -> np.ndarray:
         int64 [n, k], below `class_sizes`.
     """
     parts = factors.split(predictions)
-    own = parts[factors.kinds.index("categorical")].argmax(axis=1) if factors.symmetries else None
-    found = []
+    own, found = own_symmetry(factors, predictions), []
     for kind, size, part in zip(factors.kinds, factors.sizes, parts, strict=True):
         if kind == "categorical":
             found.append(part.argmax(axis=1))

@@ -172,7 +172,8 @@ def test_every_command_names_what_exists(command):
     words = shlex.split(command)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert len(words) == 2
+        profiles = [word.removeprefix("PROFILE=") for word in words[2:]]
+        assert set(profiles) <= set(PROFILES)
         return
     assert words[:2] == [".venv/bin/python", "-m"]
     package, module = words[2].split(".")
