@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import browsers
+import forks
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -120,6 +121,18 @@ def warm_process():
     process.environment = _environment()
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session")
+def start_fork(warm_process, start_program):
+    """As `start_program`, from the warm process where there is one: begun without an import."""
+
+    def start(module: str, *flags: str) -> subprocess.Popen | forks.Fork:
+        if warm_process and warm_process.environment == _environment():
+            return forks.Fork(warm_process, module, *flags)
+        return start_program(module, *flags)
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ def test_batches_and_noise_follow_from_seed_and_step(tensorflow, tiny):
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
-    tensorflow, tiny, tmp_path, start_program, run_program
+    tensorflow, tiny, tmp_path, start_fork, run_program
 ):
     changes = {"num_steps": 150 + 150 * KILLS, "checkpoint_every": 10, "log_every": 5}
     config = config_of(tiny, **changes)
@@ -173,7 +173,7 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     reached = [0]
     for _ in range(KILLS):
         rows_left, last = rng.integers(1, 15), last_write()
-        process = start_program("train", *flags)
+        process = start_fork("train", *flags)
         while rows_left and process.poll() is None:
             time.sleep(0.001)
             rows_left -= last_write() != last
