@@ -1,6 +1,6 @@
 """Glow's flow against autodiff, closed forms and itself backwards.
 
-AXISBIAS_GLOW_STEPS sets after how many steps a deep flow is inverted again (50 unless set).
+AXISBIAS_GLOW_STEPS sets after how many steps a deep flow is inverted again (10 unless set).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from data.random_matrices import haar
 from models.settings import GlowSettings
 from reproduce.training import recipes
 
-GLOW_STEPS = int(os.environ.get("AXISBIAS_GLOW_STEPS", "50"))
+GLOW_STEPS = int(os.environ.get("AXISBIAS_GLOW_STEPS", "10"))
 COUPLINGS = ("affine", "affine_exp", "additive")
 SMALL = GlowSettings(num_levels=2, depth=2, width=8, num_bits=3, warmup_steps=0, recompute=False)
 SHAPE = (8, 8, 1)
@@ -184,16 +184,17 @@ def test_inverse_gives_the_input_back(coupling):
 def test_deep_flow_is_inverted_to_four_digits(tensorflow):
     """3 levels of 32 steps, at initialisation and after training."""
     shape = (8, 8, 1)
-    model = build(shape, num_levels=3, depth=32, width=4, learning_rate=1e-3)
+    model = build(shape, num_levels=3, depth=32, width=4, learning_rate=3e-3)
     images = draw_images(16, shape)
     model.initialise(images, tensorflow.constant([0, 1]))
     values = dequantised(model, draw_images(16, shape, seed=1))
-    there_and_back = tensorflow.function(lambda x: model.flow.inverse(model.flow.forward(x)))
-    np.testing.assert_allclose(there_and_back(values), values, atol=1e-4)
+    np.testing.assert_allclose(model.flow.inverse(model.flow.forward(values)), values, atol=1e-4)
     before = held_out_bits(tensorflow, model)
-    train(tensorflow, model, images, GLOW_STEPS)
-    assert held_out_bits(tensorflow, model) < before - 0.3
-    np.testing.assert_allclose(there_and_back(values), values, atol=1e-4)
+    for step in range(GLOW_STEPS):  # eagerly: so few steps take less than a graph of so deep a flow
+        seed = tensorflow.constant([0, step])
+        model.train_step(images, tensorflow.constant(step), seed)
+    assert held_out_bits(tensorflow, model) < before - 2
+    np.testing.assert_allclose(model.flow.inverse(model.flow.forward(values)), values, atol=1e-4)
 
 
 def test_distribution_is_made_of_the_bijector(tensorflow):
