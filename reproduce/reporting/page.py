@@ -380,19 +380,22 @@ def _null_sizes(results: Sequence[SeedResult]) -> list[str]:
 
 
 def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
-    """Every setting, a column for each arm, with the seeds' union where they differ."""
+    """Every setting, a column for each arm: empty where it has no such setting.
+
+    Where seeds differ, all their values are told.
+    """
     arms: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         assert result.run is not None
         config = flatten(json.loads(result.run.read_config().to_json()))
         arms.setdefault(seed_verdicts.name(result.arm), []).append(config)
     configs = [config for configs in arms.values() for config in configs]
-    keys = [key for key in (configs[0] if configs else {}) if key != "data_file"]
+    keys = dict.fromkeys(key for config in configs for key in config if key != "data_file")
     rows = {}
     for key in keys:
         cells = []
         for own in arms.values():
-            values = dict.fromkeys(_plain(config.get(key)) for config in own)
+            values = dict.fromkeys(_plain(config[key]) for config in own if key in config)
             cells.append(", ".join(values))
         rows[key] = cells
     return {"arms": list(arms), "rows": rows}

@@ -106,7 +106,8 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     for row in pd.read_csv(output / "verdict.csv").to_dict("records"):
         if row["metric"] == seed_verdicts.primary_metric(row["model"]):
             assert row["sentence"] in page
-    for text in ("full_covariance", "smoke", "tensorflow", "seed 0", "people"):
+    settings_of_each = ("full_covariance", "num_codes", "num_levels")
+    for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
     assert page.count("<svg") >= 5
     # Samples and traversals; heat maps are pictures within their figures.
