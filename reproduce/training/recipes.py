@@ -102,7 +102,7 @@ _GLOW_32 = dataclasses.replace(_GLOW_QUICK, decay_share=0.3)
 
 # Chosen by samples, their coverage of the data and the discriminator's accuracy, by nothing else.
 # What made the difference to `infogan_quick`, whose discriminator is at chance: batches of 16
-# instead of 64 (grey pixels .32, .34 in the data, instead of .74), a weak R1, an output gain of 4, a
+# instead of 64 (grey pixels .32, in the data .34, instead of .74), a weak R1, a gain of 4, and a
 # map of 8 x 8. Spectral or batch normalisation, R1 of .5 and lambda .02 or .1 were worse. Squares
 # stay rare, and shape and orientation are not in the codes.
 _INFOGAN_R1 = InfoGANSettings(
