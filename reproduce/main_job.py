@@ -112,6 +112,8 @@ def _reproduce(dataset: str, profile_name: str, profile: Profile, executor: Loca
         raise program.RunError(f"failed: {named}; see log.txt there, then run this again")
     write(runs)
     print("", *profile_runs.sentences(output), "", sep="\n")
+    if profile.released:
+        print(released.compare(profile, dataset, output))
     return output
 
 

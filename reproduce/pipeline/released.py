@@ -50,6 +50,33 @@ def lay_out_predictors(profile: Profile, dataset: str, output: Path) -> None:
             _lay_out(released, RunDirectory(output / "predictors" / name))
 
 
+def compare(profile: Profile, dataset: str, output: Path) -> str:
+    """Says how near verdicts that were made anew are to the released ones.
+
+    Args:
+        profile: Whose released runs were tested.
+        dataset: One of its data sets.
+        output: Where the job's results are.
+
+    Raises:
+        InputError: If either table is missing or damaged.
+    """
+    from reproduce.reporting import seed_verdicts
+
+    keys, values = ["model", "metric"], ["haar_observed", "haar_p"]
+    tables = [
+        seed_verdicts.read_table(folder / "verdict.csv", [*keys, *values, "special"])
+        for folder in (RESULTS / profile.released[dataset], output)
+    ]
+    both = tables[0].merge(tables[1], on=keys, suffixes=("", "_anew"))
+    alike = (both["special"] == both["special_anew"]).sum()
+    score, p = (float((both[v] - both[f"{v}_anew"]).abs().max()) for v in values)
+    return (
+        f"Against the released results: {alike} of {len(both)} verdicts alike; scores differ "
+        f"by up to {score:.1g}, p-values by up to {p:.1g}"
+    )
+
+
 def _lay_out(released: RunDirectory, target: RunDirectory) -> None:
     """Copies a released run, unless there is a run already."""
     if target.config_file.exists():
