@@ -28,6 +28,8 @@ SAMPLES = 8  # images drawn from a model
 EXPLORED_BASES = 9  # bases that the explorer compares with
 PRIOR_LATENTS = 10  # latents drawn from a model's prior, to be decoded
 CHANGED_LATENTS = 13  # values that replace one latent, to see whether images respond
+BOOTSTRAP = 14  # resampled images of intervals by factor
+DECODED_HALVES = 15  # rows that a regression of factors is fitted on
 
 # Of a verdict's seed.
 JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds, by family

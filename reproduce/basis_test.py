@@ -43,7 +43,8 @@ _SKIP_INACTIVE = flags.DEFINE_bool(
 _OUTPUT = flags.DEFINE_string(
     "output",
     "basis_test.csv",
-    "The table; the draws go into null.npz beside it, and the best axes into cherry_picking.csv.",
+    "The table; beside it go the draws (null.npz), the best axes (cherry_picking.csv), and, with "
+    "MIG, verdicts by factor (factor_test.csv) and what each axis tells (axis_information.csv).",
 )
 _REPORT = flags.DEFINE_string("report", None, "A page of it as well, as reproduce.report writes.")
 
@@ -95,9 +96,13 @@ def main() -> None:
         seed_verdicts.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
     }
     save_npz(output.parent / "null.npz", found.nulls | extras)
-    if found.cherry_picking is not None:
-        text = found.cherry_picking.to_csv(index=False)
-        write_text(output.parent / "cherry_picking.csv", text)
+    for name, beside in (
+        ("cherry_picking", found.cherry_picking),
+        ("factor_test", found.by_factor),
+        ("axis_information", found.shares),
+    ):
+        if beside is not None:
+            write_text(output.parent / f"{name}.csv", beside.to_csv(index=False))
     write_text(output, found.table.to_csv(index=False))
     if _REPORT.value:
         results = seed_verdicts.read_representations([Path(_REPRESENTATION.value)], [output])

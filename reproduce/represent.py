@@ -4,10 +4,14 @@ The encoder's side goes into RUN/representation.npz, the decoder's into
 RUN/decoder/representation.npz: there a predictor reads the factors from what the model makes of
 latents drawn from its prior.
 
+A run of imported weights can be given another data set, of the same channels: it is what the run is
+tested on from then on, by every other program, too.
+
 Examples:
     python -m reproduce.represent --run_dir=runs/a
     python -m reproduce.represent --run_dir=runs/b --seed=0 --output=same_images/b.npz
     python -m reproduce.represent --run_dir=runs/a --from_prior --predictor=runs/predictor
+    python -m reproduce.represent --run_dir=runs/imported --dataset=faces
 """
 
 from __future__ import annotations
@@ -18,9 +22,10 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from data.files import InputError, check_output
+import data
+from data.files import InputError, check_output, write_text
 from reproduce import program
-from reproduce.training.run_directory import RunDirectory
+from reproduce.training.run_directory import RunConfig, RunDirectory
 
 if TYPE_CHECKING:
     from reproduce.basis.representation import Representation
@@ -44,6 +49,11 @@ _PREDICTOR = flags.DEFINE_string(
 _BLOCK = flags.DEFINE_string(
     "block", None, "With --from_prior: the latent block that is tested; by default the first."
 )
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "Of imported weights: what they are tested on; by default as before."
+)
+_VARIANT = flags.DEFINE_string("variant", "", "With --dataset: its variant.")
+_DATA_FILE = flags.DEFINE_string("data_file", None, "With --dataset=npz: the .npz.")
 _OUTPUT = flags.DEFINE_string("output", None, "Another file, which the run does not know of.")
 
 
@@ -66,11 +76,24 @@ def main() -> None:
         check_output(output)
     if _FROM_PRIOR.value:
         run.check_predictor(RunDirectory(_PREDICTOR.value))
+    if _DATASET.value:
+        program.require_choice(_DATASET.value, data.DATASETS, "data set")
+        if config.origin is None:
+            raise InputError(
+                f"{run.path} was trained here, and is tested on what it was trained on; leave out "
+                "--dataset, which is for imported weights"
+            )
+        if _FROM_PRIOR.value:
+            raise InputError("--dataset is what is encoded; leave it out with --from_prior")
+    elif _VARIANT.value or _DATA_FILE.value:
+        raise InputError("--variant and --data_file go with --dataset; give it as well")
     program.start_tensorflow()
     from reproduce.basis import representation
 
     seed = config.seed if _SEED.value is None else _SEED.value
     with run.locked():
+        if _DATASET.value:
+            _test_on(run, config)
         result = _decoded(run, seed) if _FROM_PRIOR.value else _encoded(run, seed)
         representation.save(output, result, run.fingerprint())
     active, d = len(result.active()), result.latents.shape[1]
@@ -109,6 +132,16 @@ def _decoded(run: RunDirectory, seed: int) -> Representation:
             ", ".join(result.reading.left_out),
         )
     return result
+
+
+def _test_on(run: RunDirectory, config: RunConfig) -> None:
+    """Has a run of imported weights be tested on the flags' data set."""
+    file = Path(_DATA_FILE.value) if _DATA_FILE.value else None
+    dataset = data.load(_DATASET.value, data_file=file, variant=_VARIANT.value)
+    changed = config.tested_on(
+        dataset, _DATASET.value, "rendered", _DATA_FILE.value, _VARIANT.value
+    )
+    write_text(run.config_file, changed.to_json())
 
 
 if __name__ == "__main__":

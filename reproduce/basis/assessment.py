@@ -10,12 +10,21 @@ import pandas as pd
 
 from data import random_streams
 from data.files import InputError
-from reproduce.basis import bases, cherry_picking, significance, supervised_rotation
+from reproduce.basis import (
+    bases,
+    cherry_picking,
+    decodability,
+    factor_verdicts,
+    significance,
+    supervised_rotation,
+)
 from reproduce.basis.bases import FAMILIES, Family
 from reproduce.basis.representation import Representation
 from reproduce.metrics import registry
 from reproduce.metrics.basis_scorer import BasisScorer, Scores
+from reproduce.metrics.information import InformationEngine, entropies
 from reproduce.metrics.labelled_latents import LabelledLatents
+from reproduce.metrics.mig import gaps
 from reproduce.metrics.mig_sup import axis_gaps
 from reproduce.metrics.registry import METRICS, NUM_GROUPS, is_invariant, sign_of
 
@@ -36,6 +45,7 @@ COLUMNS = (
 )
 ALPHA = 0.05  # of the smallest detectable value
 CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
+_GAPS = "mig by factor"  # beside the metrics' columns: float64 [b, k]
 _BATCH = 256
 _BATCH_NUMBERS = 2**22  # of a batch of Haar draws
 
@@ -109,11 +119,15 @@ class Assessment:
             where lower is better are negated; an interpolation curve has a row for each t.
         nulls: The draws' values by "family/metric": float64 [bases], or [times, bases].
         cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that.
+        by_factor: As `factor_verdicts.judge` gives it, of each null family; None without MIG.
+        shares: As `factor_verdicts.shares` gives it, of all latents; None without MIG.
     """
 
     table: pd.DataFrame
     nulls: dict[str, np.ndarray]
     cherry_picking: pd.DataFrame | None
+    by_factor: pd.DataFrame | None = None
+    shares: pd.DataFrame | None = None
 
 
 def assess(
@@ -134,6 +148,7 @@ def assess(
     rows: list[dict[str, object]] = []
     nulls: dict[str, np.ndarray] = {}
     picked = None
+    tested: list[factor_verdicts.Tested] = []
     for name in plan.families:
         family = FAMILIES[name]
         rng = random_streams.of_family(plan.seed, name)
@@ -149,9 +164,30 @@ def assess(
             rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
             rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
+            if family.role == "null" and family.learned is None and test.gaps is not None:
+                tested.append(test.by_factor(representation))
         if name == "haar_active" and "mig" in plan.metrics:
             picked = test.cherry_picking(family, rng)
-    return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, picked)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Assessment(table, nulls, picked, *_judge_factors(representation, tested, plan))
+
+
+def _judge_factors(
+    representation: Representation, tested: Sequence[factor_verdicts.Tested], plan: Plan
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Verdicts by factor against each null, and what all latents tell about each factor."""
+    if not tested:
+        return None, None
+    names, points = representation.factor_names, representation.points()
+    factor_entropies = entropies(points.factors)
+    r2 = decodability.held_out_r2(points.latents, points.factors, plan.seed)
+    verdicts = [
+        factor_verdicts.judge(one, factor_entropies, names, r2, plan.seed) for one in tested
+    ]
+    engine = InformationEngine(points.latents, points.factors, points.eps)
+    known = engine(np.eye(points.latents.shape[1])[None])[0]
+    shares = factor_verdicts.shares(known, factor_entropies, names)
+    return pd.concat(verdicts, ignore_index=True), shares
 
 
 def _nothing_to_score(plan: Plan) -> Assessment:
@@ -201,10 +237,14 @@ class _FamilyTest:
         self._name, self._points, self._plan, self._progress = name, points, plan, progress
         self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device, plan.num_groups)
         self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
+        self.gaps: np.ndarray | None = None  # of a null's draws, by factor: float64 [b, k]
 
     def _score(self, many: np.ndarray, num_fits: int) -> Scores:
         """Closed forms of all bases, and fits of the first `num_fits` of them, by column."""
-        scores = self._scorer.closed_forms(many)
+        known = self._scorer.information(many) if "mig" in self._plan.metrics else None
+        scores = self._scorer.closed_forms(many, known)
+        if known is not None:
+            scores[_GAPS] = gaps(known, self._scorer.factor_entropies)
         self._progress(len(many))
         fits = []
         for fitted in self._scorer.fits(many[:num_fits], self._plan.workers):
@@ -237,7 +277,7 @@ class _FamilyTest:
         return [
             self._row(column, value[0], num_bases=1)
             for column, value in scores.items()
-            if not is_invariant(column)
+            if column != _GAPS and not is_invariant(column)
         ]
 
     def null(
@@ -246,6 +286,7 @@ class _FamilyTest:
         """Rows of a null or a control; the draws are added to `nulls`."""
         observed = self._observed()
         drawn = self._score_all(batches, self._plan.num_fits)
+        self.gaps = drawn.pop(_GAPS, None)
         rows = []
         for column, value in observed.items():
             null = drawn[column]
@@ -280,6 +321,16 @@ class _FamilyTest:
             for time, null in zip(bases.GEODESIC_TIMES, drawn, strict=True):
                 rows.append(self._row(column, value[0], **_summary(null), t=time))
         return rows
+
+    def by_factor(self, representation: Representation) -> factor_verdicts.Tested:
+        """What the null family just tested says of each factor."""
+        assert self.gaps is not None
+        family, points = FAMILIES[self._name], self._points
+        axes = representation.active() if family.needs_active else np.arange(len(self._learned[0]))
+        known = self._scorer.information(self._learned)[0]
+        return factor_verdicts.Tested(
+            self._name, points.latents, points.factors, known, self.gaps, axes
+        )
 
     def cherry_picking(self, family: Family, rng: np.random.Generator) -> pd.DataFrame:
         """The best k learned axes against the best k of the family's random bases."""

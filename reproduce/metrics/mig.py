@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 
+def gaps(information: np.ndarray, factor_entropies: np.ndarray) -> np.ndarray:
+    """MIG's summands, one a factor: float64 [..., k]; arguments as those of `mig`."""
+    if information.shape[-2] == 1:
+        second, largest = np.zeros_like(information[..., 0, :]), information[..., 0, :]
+    else:
+        two = np.partition(information, -2, axis=-2)[..., -2:, :]
+        second, largest = two[..., 0, :], two[..., 1, :]
+    return (largest - second) / factor_entropies
+
+
 def mig(information: np.ndarray, factor_entropies: np.ndarray) -> np.ndarray:
     """The mutual information gap, of one basis or of many at once.
 
@@ -21,9 +31,4 @@ def mig(information: np.ndarray, factor_entropies: np.ndarray) -> np.ndarray:
     Returns:
         float64 [...].
     """
-    if information.shape[-2] == 1:
-        second, largest = np.zeros_like(information[..., 0, :]), information[..., 0, :]
-    else:
-        two = np.partition(information, -2, axis=-2)[..., -2:, :]
-        second, largest = two[..., 0, :], two[..., 1, :]
-    return np.mean((largest - second) / factor_entropies, axis=-1)
+    return np.mean(gaps(information, factor_entropies), axis=-1)

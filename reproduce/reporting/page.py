@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,14 +14,16 @@ import pandas as pd
 
 from data.files import load_npz
 from models.registry import MODELS
-from reproduce.basis import bases
+from reproduce.basis import bases, decodability
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
-from reproduce.reporting import figures, gate, model_quality, seed_verdicts
+from reproduce.reporting import by_factor, figures, gate, model_quality, seed_verdicts
 from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.reporting.template import fill
+from reproduce.training.origins import Origin
 from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
+_OF_IMPORTED = ("model", "network", "num_latents", "posterior", "decoder", "dataset", "variant")
 BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
 
 
@@ -67,6 +70,8 @@ def render(
         dataset=_describe_dataset(results[0]),
         sections=_sections(results, primary),
         picked=figures.to_svg(picking) if picking else None,
+        by_factor=by_factor.sections(results),
+        min_r2=decodability.MIN_R2,
         best_k=BEST_K,
         searches=[row for result in results for row in _search_rows(result)],
         general=[row for result in results for row in _general_rows(result)],
@@ -76,6 +81,7 @@ def render(
         strips=[_strips(result, result.run) for result in trained if result.run],
         energy=energy_matching.ENERGY_SHARE,
         curves=_curves(trained),
+        imported=_imported(trained),
         reached=_reached(trained),
         leakages=[entry for result in trained for entry in _leakage(result)],
         labelled=_tables(trained, lambda run: run.labelled_directions_file),
@@ -234,8 +240,28 @@ def _model(result: SeedResult) -> str:
     return result.run.read_config().recipe.model
 
 
+def _origin(result: SeedResult) -> Origin | None:
+    """Where a trained result's weights come from, if they were imported."""
+    assert result.run is not None
+    return result.run.read_config().origin
+
+
+def _imported(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
+    """What imported models were trained on, and on what they are tested."""
+    found = []
+    for result in trained:
+        origin = _origin(result)
+        if origin is not None:
+            found.append(
+                {"arm": seed_verdicts.name(result.arm), "data_set": result.data_set}
+                | dataclasses.asdict(origin)
+            )
+    return found
+
+
 def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     """Training curves, a figure for each model."""
+    trained = [result for result in trained if _origin(result) is None]
     models = [
         model
         for model in dict.fromkeys(map(_model, trained))
@@ -256,7 +282,8 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     """What trainings reached at their end, seed by seed, beside what was published."""
     arms: dict[str, list[SeedResult]] = {}
     for result in trained:
-        arms.setdefault(result.arm, []).append(result)
+        if _origin(result) is None:
+            arms.setdefault(result.arm, []).append(result)
     rows = []
     for arm, seeds in arms.items():
         model = MODELS[_model(seeds[0])]
@@ -388,6 +415,8 @@ def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
     for result in results:
         assert result.run is not None
         config = flatten(json.loads(result.run.read_config().to_json()))
+        if result.run.read_config().origin is not None:  # the kit trained nothing
+            config = {key: config[key] for key in _OF_IMPORTED}
         arms.setdefault(seed_verdicts.name(result.arm), []).append(config)
     configs = [config for configs in arms.values() for config in configs]
     keys = dict.fromkeys(key for config in configs for key in config if key != "data_file")

@@ -18,7 +18,7 @@ from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import is_invariant, sign_of
-from reproduce.reporting import gate
+from reproduce.reporting import factor_tables, gate
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05
@@ -60,6 +60,7 @@ class SeedResult:
         picked: cherry_picking.csv, if there is one.
         run: Where it was trained; None for somebody's own representation, and for a test of a
             run's latents against turned factors.
+        by_factor: factor_test.csv, and axis_information.csv in `shares`, if they are there.
     """
 
     arm: str
@@ -70,6 +71,8 @@ class SeedResult:
     nulls: dict[str, np.ndarray]
     picked: pd.DataFrame | None = None
     run: RunDirectory | None = None
+    by_factor: pd.DataFrame | None = None
+    shares: pd.DataFrame | None = None
 
     def row(self, family: str, metric: str) -> dict[str, float] | None:
         """The first row of a family and metric in the basis test, or None."""
@@ -132,7 +135,8 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         peers = [s for c, s in zip(configs, settings, strict=True) if c.arm == config.arm]
         varied = [key for key in own if any(peer.get(key) != own[key] for peer in peers)]
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
-        read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
+        if config.origin is None:
+            read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
         encoded = representation.load(run.representation_file)
         of_run = representation.run_of(run.representation_file)
         if of_run not in (None, run.fingerprint()):
@@ -141,11 +145,12 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
                 "reproduce.represent, and test it"
             )
         tested = _read_test(run.basis_test_file, encoded, run)
-        results.append(SeedResult(arm, config.data_set, config.seed, encoded, *tested, run))
+        results.append(SeedResult(arm, config.data_set, config.seed, encoded, **tested, run=run))
         if run.turned_test_file.exists():
-            frame, nulls, _ = _read_test(run.turned_test_file, encoded, is_turned=True)
+            tested = _read_test(run.turned_test_file, encoded, is_turned=True)
+            kept = {key: tested[key] for key in ("frame", "nulls")}
             where = arm + TURNED
-            results.append(SeedResult(where, config.data_set, config.seed, encoded, frame, nulls))
+            results.append(SeedResult(where, config.data_set, config.seed, encoded, **kept))
     return results
 
 
@@ -172,7 +177,7 @@ def read_representations(
     for file, test, arm in zip(files, tests, arms or _own_names(files), strict=True):
         encoded = representation.load(file)
         seed = sum(result.arm == arm for result in results)
-        results.append(SeedResult(arm, "", seed, encoded, *_read_test(test, encoded)))
+        results.append(SeedResult(arm, "", seed, encoded, **_read_test(test, encoded)))
     return results
 
 
@@ -213,8 +218,8 @@ def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.Data
 
 def _read_test(
     file: Path, encoded: Representation, run: RunDirectory | None = None, is_turned: bool = False
-) -> tuple[pd.DataFrame, dict[str, np.ndarray], pd.DataFrame | None]:
-    """A basis_test.csv and what lies beside it: the draws, and maybe the two optional tables.
+) -> dict[str, Any]:
+    """A basis_test.csv and what lies beside it, by `SeedResult`'s names.
 
     A verdict needs the draws of both nulls. All must have been computed from what is given.
     """
@@ -239,7 +244,8 @@ def _read_test(
         _check_draws(purity_file, scores, draws)
         frame, nulls = pd.concat([frame, scores], ignore_index=True), nulls | draws
     picked = read_table(picked_file, ["k", "learned", "m_star"]) if picked_file.exists() else None
-    return frame, nulls, picked
+    found = {"frame": frame, "nulls": nulls, "picked": picked}
+    return found if is_turned else found | factor_tables.read(file, encoded, frame)
 
 
 def _read_scores(file: Path) -> pd.DataFrame:

@@ -17,10 +17,13 @@ from data import DATASETS
 from data.files import TEMPORARY_SUFFIX, InputError, exclusive, load_npz, save_npz, write_text
 from models.keras_settings import KERAS
 from models.registry import MODELS
+from reproduce.training.origins import Origin
 from reproduce.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from data import Dataset
 
 KEPT_CHECKPOINTS = 2
 
@@ -31,12 +34,15 @@ class RunConfig:
 
     Attributes:
         recipe: How what is trained.
-        dataset, data_source, data_file: As given to `data.load`.
+        dataset, data_source, data_file: As given to `data.load`: what the model was trained on;
+            of imported weights, what it is tested on.
         fingerprint: Of the data set's content.
         image_shape: (height, width, channels).
         seed: The seed of the initial weights, the batches and the latents' noise.
         variant: Of the data set, as given to `data.load`.
         keras: Keras' own settings.
+        origin: Where imported weights come from, with what they were trained on; None for a run
+            that the kit trained.
     """
 
     recipe: Recipe
@@ -48,24 +54,84 @@ class RunConfig:
     seed: int
     variant: str = ""
     keras: dict[str, Any] = dataclasses.field(default_factory=KERAS.copy)
+    origin: Origin | None = None
 
     @property
     def data_set(self) -> str:
-        """The data set's name; a user's own is called as its file."""
+        """The data set's name; a user's own is called as its file.
+
+        Of imported weights it says what they were trained on where that is another.
+        """
         name = (
             Path(self.data_file).stem if self.dataset == "npz" and self.data_file else self.dataset
         )
-        return f"{name} ({self.variant})" if self.variant else name
+        name = f"{name} ({self.variant})" if self.variant else name
+        if self.origin and self.origin.trained_on.lower() != name.lower():
+            return f"{name}, model trained on {self.origin.trained_on}"
+        return name
 
     @property
     def data_notice(self) -> str:
         """What must be said wherever the data set's images are shown; empty for most."""
         entry = DATASETS.get(self.dataset)
-        return entry.notice if entry else ""
+        notice = entry.notice if entry else ""
+        if self.origin:
+            about = self.origin
+            told = (
+                f"The model was trained by others on {about.trained_on} ({about.source}; "
+                f"{about.licence}), and is tested here on {self.dataset}."
+            )
+            return f"{told} {notice}".strip()
+        return notice
+
+    def tested_on(
+        self,
+        dataset: Dataset,
+        name: str,
+        data_source: str = "rendered",
+        data_file: str | None = None,
+        variant: str = "",
+    ) -> RunConfig:
+        """The same model of imported weights, to be tested on a data set.
+
+        Args:
+            dataset: The data set, as `data.load` gives it by the other arguments.
+            name: A key of `data.DATASETS`.
+            data_source: As given to `data.load`.
+            data_file: As given to `data.load`.
+            variant: As given to `data.load`.
+
+        Raises:
+            InputError: If its images have other channels, or cannot be averaged down to the
+                model's size.
+        """
+        height, width, channels = self.image_shape
+        if dataset.image_shape[2] != channels:
+            kinds = {1: "grey", 3: "in colour"}
+            raise InputError(
+                f"the model takes images {kinds.get(channels)}, and {name} has "
+                f"{dataset.image_shape[2]} channels; give a data set of {channels}"
+            )
+        if dataset.at_size(height).image_shape != self.image_shape:
+            raise InputError(
+                f"the model takes images of {height} x {width} pixels, and {name} has "
+                f"{dataset.image_shape[0]} x {dataset.image_shape[1]}; give a data set of that "
+                "size, or of a multiple of it"
+            )
+        return dataclasses.replace(
+            self,
+            dataset=name,
+            data_source=data_source,
+            data_file=data_file,
+            variant=variant,
+            fingerprint=dataset.fingerprint,
+        )
 
     @property
     def arm(self) -> str:
         """What seeds are compared within: the model, with what makes it a control if it is one."""
+        if self.origin:
+            return self.origin.name
         recipe = self.recipe
         return MODELS[recipe.model].arm(recipe.settings, recipe.num_steps)
 
@@ -75,7 +141,10 @@ class RunConfig:
 
     def to_json(self) -> str:
         """The settings as indented JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        entries = dataclasses.asdict(self)
+        if self.origin is None:
+            del entries["origin"]
+        return json.dumps(entries, indent=2) + "\n"
 
     @staticmethod
     def from_json(text: str) -> RunConfig:
@@ -85,6 +154,8 @@ class RunConfig:
         values = recipe.pop("settings")
         settings = MODELS[recipe["model"]].settings_class(values)(**values)
         raw["image_shape"] = tuple(raw["image_shape"])
+        if raw.get("origin"):
+            raw["origin"] = Origin(**raw["origin"])
         return RunConfig(Recipe(settings=settings, **recipe), **raw)
 
 
