@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -12,9 +11,8 @@ from pathlib import Path
 from data.files import InputError, load_npz, save_npz
 from paper import thin
 from paper.sources import Results
-from reproduce.training.run_directory import RunDirectory
 
-_COPIED = ("config.json", "environment.json")
+_COPIED = ("config.json", "environment.json", "weights.npz")
 _PICTURES = ("traversals.npz", "quality_images.npz")
 _LEFT_OUT = ("timings.csv",)  # differ from run to run
 
@@ -43,8 +41,6 @@ def collect(source: Path, target: Path) -> int:
         fresh, old = Path(temporary) / "fresh", Path(temporary) / "old"
         for file in _wanted(source):
             _copy(file, fresh / file.relative_to(source))
-        for config in sorted(source.rglob("config.json")):
-            _release(RunDirectory(config.parent), fresh / config.parent.relative_to(source))
         if target.exists():
             target.rename(old)
         fresh.rename(target)
@@ -67,13 +63,6 @@ def _wanted(source: Path) -> Iterator[Path]:
             elif is_first:
                 shown.add((path.parent, arm, name))
                 yield path / name
-
-
-def _release(run: RunDirectory, target: Path) -> None:
-    """Keeps a run's weights where its recipe says that they are small enough to be released."""
-    recipe = json.loads(run.config_file.read_text(encoding="utf-8")).get("recipe", {})
-    if recipe.get("weights") == "float16" and run.is_finished():
-        save_npz(target / run.weights_file.name, run.final_weights(), compress=True)
 
 
 def _by_seed(folder: str) -> tuple[str, int]:

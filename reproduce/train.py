@@ -90,12 +90,14 @@ def main() -> None:
         run.claim(config)
         if run.is_finished():
             run.check_end()
+            run.release_weights()
             print(f"{run.path} is finished: {recipe.num_steps} steps")
             return
         program.start_tensorflow(_NUM_THREADS.value)
         from reproduce.training import loop
 
         loop.train(config, dataset, run, _XLA.value)
+        run.release_weights()
         print(f"{run.path} is finished: {recipe.num_steps} steps")
 
 

@@ -171,7 +171,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.environment_file = self.path / "environment.json"
-        self.weights_file = self.path / "weights.npz"  # of a released run, without checkpoints
+        self.weights_file = self.path / "weights.npz"  # all that a released run has of them
         self.training_file = self.path / "training.csv"
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
@@ -369,6 +369,15 @@ class RunDirectory:
             for name, value in self._read_checkpoint(recipe.num_steps).items()
             if not _is_optimizers(name)
         }
+
+    def release_weights(self) -> None:
+        """Writes a finished run's weights into a file of their own, if its recipe says so.
+
+        Raises:
+            InputError: If the run is unfinished, or its last checkpoint damaged.
+        """
+        if self.read_config().recipe.weights == "float16" and not self.weights_file.exists():
+            save_npz(self.weights_file, self.final_weights(), compress=True)
 
     def load_finished(self, variables: dict[str, Any]) -> None:
         """Reads a finished run's weights into variables; optimisers' stay as they are.

@@ -436,11 +436,11 @@ def test_the_mechanisms_are_collected_with_their_runs_settings(results, tmp_path
     run = results / "mechanisms" / "runs" / "classifier-seed3"
     run.mkdir(parents=True)
     (run / "config.json").write_text("{}")
-    (run / "weights.npz").write_text("large")
+    (run / "step_00000100.npz").write_text("large")
     kept_results.collect(results / "mechanisms", tmp_path / "kept")
     kept = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
     assert {"runs/classifier-seed3/config.json", "zietlow.csv"} <= kept
-    assert "runs/classifier-seed3/weights.npz" not in kept
+    assert "runs/classifier-seed3/step_00000100.npz" not in kept
 
 
 @pytest.mark.parametrize("wrong", ["unfinished", "damaged"])
