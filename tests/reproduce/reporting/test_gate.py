@@ -47,10 +47,9 @@ def test_a_gan_is_judged_by_its_samples_and_its_discriminator(tmp_path):
     bad = {"read": (0, 0, 0)}  # it need not reconstruct anything
     run = made(tmp_path / "a", "infogan_r1", distance=(0.1, 0.2, 0.5), **bad)
     assert gate.judge(run, 0.2) == gate.Outcome(("a", "b"), ("c",), ())
-    for told in (0.5, 0.95):
-        run = made(tmp_path / str(told), "infogan_r1", told=told, **bad)
-        (reason,) = gate.judge(run, 0.2).reasons
-        assert f"tells {told:.2f} of the images" in reason
+    run = made(tmp_path / "b", "infogan_r1", told=0.54, **bad)
+    (reason,) = gate.judge(run, 0.2).reasons
+    assert "tells 0.54 of the images" in reason
 
 
 def test_an_arm_passes_by_two_thirds_of_its_seeds():
