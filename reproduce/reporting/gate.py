@@ -103,7 +103,7 @@ def judge(run: RunDirectory, supervised: float | None) -> Outcome | None:
         accuracy = log["discriminator_accuracy"].tail(max(1, len(log) // 10)).mean()
         if not accuracy >= ACCURACY:
             reasons.append(
-                f"the discriminator tells {accuracy:.2f} of the images; {ACCURACY} or more is wanted"
+                f"the discriminator tells {accuracy:.2f} of the images; {ACCURACY} is wanted"
             )
     return Outcome(counted, tuple(quality.loc[~shown, "factor"]), tuple(reasons))
 
