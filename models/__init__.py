@@ -14,6 +14,7 @@ Every generative model is an object with the same few members, which are all tha
 - `latent_blocks`: the parts of the decoder's input whose basis can be rotated, the primary first.
 - `draw(num, seed)`: decoder inputs [num, D] drawn from the prior, in coordinates that are N(0, 1).
 - `sample(num_images, seed, temperature)`: images drawn from the model.
+- `layer_chain()`, of some: `decode` as a `models.layer_chain.LayerChain`, for pages without Python.
 
 `models.factor_predictor`, which reads factors from images, has the first four alone; its
 `train_step` takes the images' factors as well.

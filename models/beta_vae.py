@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from models import networks, objectives, optimizers, schedules
+from models import layer_chain, networks, objectives, optimizers, schedules
 from models.architectures import NETWORKS
 from models.latent_blocks import LatentBlock, coordinates
+from models.layer_chain import LayerChain
 from models.objectives.base import Batch
 from models.settings import BetaVAESettings
 
@@ -214,3 +215,12 @@ class BetaVAE:
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Mean images in [0, 1], float32 [batch, height, width, channels]."""
         return tf.clip_by_value(self.likelihood(latents).mean(), 0.0, 1.0)
+
+    def layer_chain(self) -> LayerChain:
+        """`decode` without TensorFlow."""
+        return LayerChain(
+            np.zeros(self.settings.num_latents, bool),
+            layer_chain.layers_of(self.decoder),
+            self.decoder.output_shape[1:],
+            "logistic" if self.settings.decoder == "bernoulli" else "clipped",
+        )

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import gan_networks, optimizers, schedules
+from models import gan_networks, layer_chain, optimizers, schedules
 from models.architectures import GAN_NETWORKS
 from models.infogan_codes import Codes
 from models.latent_blocks import LatentBlock, coordinates
+from models.layer_chain import LayerChain
 from models.settings import InfoGANSettings
 from models.spectral_norm import SpectralNorm
 
@@ -335,6 +336,16 @@ class InfoGAN:
     def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
         """Inputs drawn from the priors, Gaussianised: [num, codes.size]."""
         return self.codes.draw_gaussian(num, seed)
+
+    def layer_chain(self) -> LayerChain:
+        """`decode` without TensorFlow."""
+        return LayerChain(
+            self.codes.uniform,
+            layer_chain.layers_of(self.generator),
+            self.generator.output_shape[1:],
+            "logistic",
+            2.0 if self._network.signed_pixels else 1.0,
+        )
 
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
         """Images of inputs drawn from the priors; `temperature` scales Gaussianised deviations."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -67,6 +68,12 @@ class Codes:
     def size(self) -> int:
         """The width of the whole input."""
         return sum(self._sizes())
+
+    @property
+    def uniform(self) -> np.ndarray:
+        """Whether each number of the input is uniform: bool [size]."""
+        kinds = (self._settings.codes, *("one-hot" for _ in self.categories), self._settings.noise)
+        return np.repeat([kind == "uniform" for kind in kinds], self._sizes())
 
     def _sizes(self) -> list[int]:
         settings = self._settings

@@ -3,7 +3,8 @@
 In every round the slider is a stretch of a geodesic through the learned basis, with its own random
 direction, its own starting image, its axes in random order and with random signs. Where on the
 slider the learned basis lies is drawn uniformly, so that a visitor who sees nothing is right by
-chance alone, whatever rule the guesses follow: the test needs no other assumption.
+chance alone, whatever rule the guesses follow. By that the page judges the guesses
+(page/src/judge.js), which learns the places only when all of them are made.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ import dataclasses
 import numpy as np
 
 from data.files import InputError
-from reproduce.basis import bases, significance
+from reproduce.basis import bases
 from reproduce.explore import frames
 from reproduce.explore.loaded_run import NUM_IMAGES, Space
 
 PLACES = 200  # steps of the slider, from 0 to 200; its length is that from a basis to a random one
-NEAR = 0.05  # of the slider: a hit
 NUM_ROUNDS = (5, 10, 20)
 MIN_SIZE = 3  # in two dimensions a quarter turn leads back to the learned axes
-_NUM_DRAWS = 9999
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,30 +42,6 @@ class Round:
     def basis(self, place: int) -> np.ndarray:
         """The basis float64 [k, k] at a place of the slider."""
         return frames.at(self.rotation, (place - self.hidden) / PLACES) @ self.order
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Outcome:
-    """How a session went; shares are of the slider's length.
-
-    Attributes:
-        misses: float64 [n], how far each guess is from the learned basis.
-        mean_miss: Their mean.
-        chance_miss: What the same guesses miss by on average where they know nothing.
-        chance_low, chance_high: Between these are 95% of such blind sessions.
-        p_value: (1 + blind sessions that are as near on average) / (1 + blind sessions).
-        hits: Guesses within `NEAR`.
-        chance_hits: How many of the same guesses would be, on average.
-    """
-
-    misses: np.ndarray
-    mean_miss: float
-    chance_miss: float
-    chance_low: float
-    chance_high: float
-    p_value: float
-    hits: int
-    chance_hits: float
 
 
 def draw_rounds(
@@ -91,34 +66,6 @@ def draw_rounds(
             int(image),
         )
         for image in images
-    )
-
-
-def judge(hidden: np.ndarray, guesses: np.ndarray, rng: np.random.Generator) -> Outcome:
-    """Compares guesses with where the learned basis was, and with blind guessing.
-
-    The null hypothesis: the guesses know nothing of the places, which are uniform. It is simulated
-    by new places for the same guesses.
-
-    Args:
-        hidden: int [n], places.
-        guesses: int [n], places.
-        rng: Draws.
-    """
-    misses = np.abs(guesses - hidden) / PLACES
-    possible = np.abs(guesses[:, None] - np.arange(PLACES + 1)) / PLACES  # [n, PLACES + 1]
-    drawn = rng.integers(PLACES + 1, size=(_NUM_DRAWS, len(guesses)))
-    null = np.abs(guesses - drawn).mean(axis=1) / PLACES
-    low, high = np.quantile(null, [0.025, 0.975])
-    return Outcome(
-        misses,
-        float(misses.mean()),
-        float(possible.mean()),
-        float(low),
-        float(high),
-        significance.p_value(-float(misses.mean()), -null),
-        int(np.sum(misses <= NEAR)),
-        float((possible <= NEAR).mean(axis=1).sum()),
     )
 
 
@@ -165,35 +112,8 @@ class Session:
         self._guesses.append(place)
         return True
 
-    def result(self) -> tuple[np.ndarray, np.ndarray, Outcome] | None:
-        """Hidden places, guesses and the outcome, once all rounds are guessed."""
+    def result(self) -> tuple[list[int], list[int]] | None:
+        """Hidden places and guesses, once all rounds are guessed."""
         if self.current is not None:
             return None
-        hidden = np.array([one.hidden for one in self._rounds])
-        guesses = np.array(self._guesses)
-        return hidden, guesses, judge(hidden, guesses, np.random.default_rng(0))
-
-
-def headline(outcome: Outcome) -> str:
-    """What an outcome comes to."""
-    if outcome.p_value <= 0.05:
-        return "You found the learned basis better than by chance"
-    return "Your guesses are not distinguishable from blind ones"
-
-
-def sentence(outcome: Outcome, seen: bool) -> str:
-    """An outcome in words."""
-    n = len(outcome.misses)
-    text = (
-        f"You were {100 * outcome.mean_miss:.0f}% of the slider away on average over {n} rounds. "
-        f"The same guesses made blindly would be {100 * outcome.chance_miss:.0f}% away "
-        f"({100 * outcome.chance_low:.0f} to {100 * outcome.chance_high:.0f}% in 95 of 100 such "
-        f"sessions); p = {outcome.p_value:.2g}. Within {100 * NEAR:.0f}% of the slider: "
-        f"{outcome.hits} of {n} guesses, by chance {outcome.chance_hits:.1f}."
-    )
-    if seen:
-        text += (
-            " You had seen this model's learned axes before. To know them again is memory, not a "
-            "judgement of them."
-        )
-    return text
+        return [one.hidden for one in self._rounds], self._guesses

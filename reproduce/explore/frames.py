@@ -31,20 +31,19 @@ class Strips:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """A basis, judged.
+    """Bases, judged.
 
     Attributes:
-        metrics: By name; with a predictor, traversal purity in the limit of small steps, too.
-        information: float64 [m, k'], of the first axes about each factor, as shares of the
+        metrics: By name, float64 [b]; with a predictor, traversal purity in the limit of small
+            steps, too.
+        information: float64 [b, m, k'], of the first axes about each factor, as shares of the
             factor's entropy; None without a representation.
-        leakage: float64 [m, k'], rows of the leakage matrix; None without a predictor.
-        angles: float64 [m], how far each axis is from its learned one, in degrees.
+        leakage: float64 [b, m, k'], rows of the leakage matrix; None without a predictor.
     """
 
-    metrics: dict[str, float]
+    metrics: dict[str, np.ndarray]
     information: np.ndarray | None
     leakage: np.ndarray | None
-    angles: np.ndarray
 
 
 def draw(loaded_run: LoadedRun, space: Space, basis: np.ndarray, image: int) -> Strips:
@@ -63,31 +62,26 @@ def draw(loaded_run: LoadedRun, space: Space, basis: np.ndarray, image: int) -> 
     return Strips(np.rint(255 * found.frames).astype(np.uint8), found.steps, found.dead)
 
 
-def measure(space: Space, basis: np.ndarray) -> Measured:
-    """The metrics and the rows of a basis float [k, k]."""
-    shown = basis[:, :MAX_SHOWN]
-    metrics: dict[str, float] = {}
+def measure(space: Space, some_bases: np.ndarray) -> Measured:
+    """The metrics and the rows of bases float [b, k, k]."""
+    metrics: dict[str, np.ndarray] = {}
     information = leakage = None
     if space.scorer is not None:
-        found = space.scorer.information(basis[None])
-        scores = space.scorer.closed_forms(basis[None], found)
-        metrics = {name: float(values[0]) for name, values in scores.items()}
-        information = found[0, :MAX_SHOWN] / space.scorer.factor_entropies
+        found = space.scorer.information(some_bases)
+        metrics = dict(space.scorer.closed_forms(some_bases, found))
+        information = found[:, :MAX_SHOWN] / space.scorer.factor_entropies
     if space.derivative is not None:
-        rows = space.derivative.rows(_of_unit_length(space, basis))
-        metrics[PURITY] = float(purity.purity_of_rows(rows).mean())
-        leakage = rows[:MAX_SHOWN]
-    cosines = np.abs(np.diagonal(shown))
-    return Measured(metrics, information, leakage, np.degrees(np.arccos(np.minimum(cosines, 1))))
+        scaled = [_of_unit_length(space, basis) for basis in some_bases]
+        rows = np.stack([space.derivative.rows(basis) for basis in scaled])
+        metrics[PURITY] = purity.purity_of_rows(rows).mean(axis=-1)
+        leakage = rows[:, :MAX_SHOWN]
+    return Measured(metrics, information, leakage)
 
 
-def along(space: Space, path: np.ndarray) -> dict[str, np.ndarray]:
-    """Every metric in many bases float [b, k, k]: float64 [b] by name."""
-    found = dict(space.scorer.closed_forms(path)) if space.scorer is not None else {}
-    if space.derivative is not None:
-        scaled = np.stack([_of_unit_length(space, basis) for basis in path])
-        found[PURITY] = space.derivative.purity(scaled)
-    return found
+def angles(basis: np.ndarray) -> np.ndarray:
+    """How far the first axes of a basis float [k, k] are from the learned ones, in degrees."""
+    cosines = np.abs(np.diagonal(basis))[:MAX_SHOWN]
+    return np.degrees(np.arccos(np.minimum(cosines, 1)))
 
 
 def _of_unit_length(space: Space, basis: np.ndarray) -> np.ndarray:
@@ -102,14 +96,14 @@ def _of_unit_length(space: Space, basis: np.ndarray) -> np.ndarray:
     return (axes / norms) @ directions.T
 
 
-def times() -> np.ndarray:
-    """Places on a path from 0, the learned basis, to 1, a random one."""
-    return np.linspace(0, 1, NUM_TIMES)
+def path_of(rotation: np.ndarray, num_times: int = NUM_TIMES) -> tuple[np.ndarray, np.ndarray]:
+    """Places on a path from 0, the learned basis, to 1, a rotation [k, k], and the bases there.
 
-
-def path_of(rotation: np.ndarray) -> np.ndarray:
-    """The bases at `times` on the way to a rotation [k, k]: float64 [times, k, k]."""
-    return bases.geodesic(rotation, tuple(times()))
+    Returns:
+        float64 [t] and [t, k, k].
+    """
+    times = np.linspace(0, 1, num_times)
+    return times, bases.geodesic(rotation, tuple(times))
 
 
 def at(rotation: np.ndarray, time: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError
+from models.layer_chain import LayerChain
 from models.registry import row_of
 from reproduce.basis import bases, representation
 from reproduce.basis.representation import Representation
@@ -43,8 +44,9 @@ class Space:
         name: `active` or `latents` of a VAE; otherwise a latent block's.
         summary: In a few words.
         labels: The k learned axes' names.
-        embed: Linear up to length, from coordinates float [m, k] to directions [m, D] of the
-            decoder's input; as `reproduce.traverse` takes them.
+        axes: float64 [k, D], the learned axes as directions of the decoder's input.
+        has_unit_steps: Whether directions are scaled to unit length, as `reproduce.traverse` does
+            with those of active latents.
         scorer: Of the representation's same k latents; None if it has none of this space.
         derivative: That of predicted factors along the k learned axes; None without a predictor.
     """
@@ -52,7 +54,8 @@ class Space:
     name: str
     summary: str
     labels: tuple[str, ...]
-    embed: Callable[[np.ndarray], np.ndarray]
+    axes: np.ndarray
+    has_unit_steps: bool
     scorer: BasisScorer | None
     derivative: Derivative | None
 
@@ -60,6 +63,13 @@ class Space:
     def size(self) -> int:
         """Its dimension k."""
         return len(self.labels)
+
+    def embed(self, coordinates: np.ndarray) -> np.ndarray:
+        """Directions float64 [m, D] of the decoder's input, of coordinates float [m, k]."""
+        directions = coordinates @ self.axes
+        if self.has_unit_steps:
+            directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        return directions
 
     def rotation(self, path: int) -> np.ndarray:
         """The random basis float64 [k, k] at a path's end: of `reproduce.traverse --seed=PATH`."""
@@ -83,6 +93,7 @@ class LoadedRun:
         data_set: Its name.
         factor_names: Of the data set's k' factors.
         decode: The decoder.
+        layer_chain: The same without TensorFlow; None of a decoder that is no chain of layers.
         starts: float64 [i, D], decoder inputs of real images.
         energy: The mean squared pixel change of every strip.
         spaces: What can be rotated, by name, the main one first.
@@ -93,6 +104,7 @@ class LoadedRun:
     data_set: str
     factor_names: tuple[str, ...]
     decode: Decode
+    layer_chain: LayerChain | None
     starts: np.ndarray
     energy: float
     spaces: dict[str, Space]
@@ -135,6 +147,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> LoadedRun:
         config.data_set,
         dataset.factor_names,
         decode,
+        model.layer_chain() if hasattr(model, "layer_chain") else None,
         starts,
         energy_matching.default_energy(dataset.images(sample)),
         spaces,
@@ -156,24 +169,22 @@ def spaces_of(
         seed: The seed of the metrics.
         differentiate: From axes [k, D] to the derivative of predicted factors, if any.
     """
-    return {
-        name: Space(
-            name,
-            summary,
-            labels,
-            embed,
-            BasisScorer(points, METRICS, seed) if points else None,
-            differentiate(embed(np.eye(len(labels)))) if differentiate else None,
-        )
-        for name, summary, labels, embed, points in _parts(model, encoded)
-    }
+    spaces = {}
+    for name, summary, labels, axes, has_unit_steps, points in _parts(model, encoded):
+        scorer = BasisScorer(points, METRICS, seed) if points else None
+        space = Space(name, summary, labels, axes, has_unit_steps, scorer, None)
+        if differentiate:
+            derivative = differentiate(space.embed(np.eye(space.size)))
+            space = dataclasses.replace(space, derivative=derivative)
+        spaces[name] = space
+    return spaces
 
 
-_Part = tuple[str, str, tuple[str, ...], Callable[[np.ndarray], np.ndarray], LabelledLatents | None]
+_Part = tuple[str, str, tuple[str, ...], np.ndarray, bool, LabelledLatents | None]
 
 
 def _parts(model: Any, encoded: Representation) -> list[_Part]:
-    """Name, summary, axes' names, embedding and scored points of what can be rotated."""
+    """Name, summary, axes and their names, whether of unit steps, scored points of each space."""
     row = row_of(model.settings)
     if row.has_posterior:
         return _parts_of_latents(encoded)
@@ -185,7 +196,8 @@ def _parts(model: Any, encoded: Representation) -> list[_Part]:
         noun = row.axis_nouns.get(block.name, "latent")
         labels = tuple(f"{noun} {axis}" for axis in range(block.size))
         points = encoded.points() if scored else None
-        parts.append((block.name, block.summary, labels, block.embed, points))
+        axes = block.embed(np.eye(block.size))
+        parts.append((block.name, block.summary, labels, axes, False, points))
     return parts
 
 
@@ -194,14 +206,15 @@ def _parts_of_latents(encoded: Representation) -> list[_Part]:
     parts: list[_Part] = []
     active, d = encoded.active(), encoded.latents.shape[1]
     if len(active) >= 2:
-        family = bases.FAMILIES["geodesic"]
-        embed = functools.partial(energy_matching.along_active, encoded)
+        axes = np.zeros((len(active), d))
+        axes[np.arange(len(active)), active] = encoded.latents[:, active].std(axis=0)
         labels = tuple(f"latent {axis}" for axis in active)
         summary = f"the {len(active)} active latents, standardised"
-        parts.append(("active", summary, labels, embed, family.points(encoded)))
+        points = bases.FAMILIES["geodesic"].points(encoded)
+        parts.append(("active", summary, labels, axes, True, points))
     if d <= MAX_SIZE:
         labels = tuple(f"latent {axis}" for axis in range(d))
-        parts.append(("latents", f"all {d} latents", labels, np.asarray, encoded.points()))
+        parts.append(("latents", f"all {d} latents", labels, np.eye(d), False, encoded.points()))
     return parts
 
 

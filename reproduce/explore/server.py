@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import dataclasses
 import json
 import math
 import secrets
@@ -23,16 +22,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data.files import InputError
-from reproduce.explore import blind, frames, loaded_run
+from reproduce.explore import blind, frames, loaded_run, scene
 from reproduce.explore.loaded_run import MAX_SHOWN, LoadedRun, Space
-from reproduce.metrics import registry
-from reproduce.reporting import seed_verdicts
 from reproduce.serving.limits import REFUSALS, Guard, RateLimit, read_body
 from reproduce.serving.refusals import Refusal, parse_object
 from reproduce.training.run_directory import RunDirectory
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "page" / "dist"
 _FILES = {
     "": ("index.html", "text/html; charset=utf-8"),
     "explore.js": ("explore.js", "text/javascript; charset=utf-8"),
@@ -165,7 +162,9 @@ def _scene(explorer: Explorer, turn: _Turn) -> Endpoint:
 
         def describe() -> Response:
             staged = explorer.loaded_run(run)
-            return JSONResponse(_describe(staged, _choose(staged, name), path))
+            space = _choose(staged, name)
+            known = scene.describe(staged, space)
+            return JSONResponse(scene.with_path(known, space, space.rotation(path)))
 
         return await turn.compute(request, describe)
 
@@ -187,16 +186,16 @@ def _frame(explorer: Explorer, turn: _Turn) -> Endpoint:
                 raise Refusal(422, f"image: there are {len(staged.starts)}")
             basis = frames.at(space.rotation(path), time)
             strips = frames.draw(staged, space, basis, image)
-            measured = frames.measure(space, basis)
+            measured = frames.measure(space, basis[None])
             return _packed(
                 strips,
                 {
                     "steps": strips.steps.tolist(),
                     "dead": strips.dead.tolist(),
-                    "angles": measured.angles.tolist(),
-                    "metrics": measured.metrics,
-                    "information": _listed(measured.information),
-                    "leakage": _listed(measured.leakage),
+                    "angles": frames.angles(basis).tolist(),
+                    "metrics": {name: float(found[0]) for name, found in measured.metrics.items()},
+                    "information": _first(measured.information),
+                    "leakage": _first(measured.leakage),
                 },
             )
 
@@ -223,7 +222,7 @@ def _begin(explorer: Explorer, turn: _Turn) -> Endpoint:
             except InputError as error:
                 raise Refusal(422, str(error)) from error
             shown = min(space.size, MAX_SHOWN)
-            return JSONResponse({"key": key, "places": blind.PLACES, "axes": shown}, 201)
+            return JSONResponse({"key": key, "axes": shown}, 201)
 
         return await turn.compute(request, begin)
 
@@ -265,15 +264,8 @@ def _guess(explorer: Explorer) -> Endpoint:
         answer: dict[str, Any] = {"round": session.number, "rounds": session.num_rounds}
         result = session.result()
         if result is not None:
-            hidden, guesses, outcome = result
-            answer["result"] = {
-                **dataclasses.asdict(outcome),
-                "misses": outcome.misses.tolist(),
-                "hidden": hidden.tolist(),
-                "guesses": guesses.tolist(),
-                "headline": blind.headline(outcome),
-                "sentence": blind.sentence(outcome, session.seen),
-            }
+            hidden, guesses = result
+            answer["result"] = {"hidden": hidden, "guesses": guesses, "seen": session.seen}
         return JSONResponse(answer)
 
     return endpoint
@@ -284,7 +276,7 @@ async def _file(request: Request) -> Response:
     if path not in _FILES:
         raise Refusal(404, "no such file")
     name, media_type = _FILES[path]
-    return Response((_PAGE / name).read_bytes(), media_type=media_type)
+    return Response((PAGE / name).read_bytes(), media_type=media_type)
 
 
 def _choose(staged: LoadedRun, name: object) -> Space:
@@ -296,42 +288,6 @@ def _choose(staged: LoadedRun, name: object) -> Space:
     return staged.spaces[name]
 
 
-def _describe(staged: LoadedRun, space: Space, path: int) -> dict[str, Any]:
-    """All that the page shows beside frames."""
-    on_path = frames.along(space, frames.path_of(space.rotation(path)))
-    null = frames.along(space, space.random_bases)
-    metrics = []
-    for name, values in on_path.items():
-        low, median, high = np.quantile(null[name], [0.05, 0.5, 0.95])
-        metrics.append(
-            {
-                "name": name,
-                "title": seed_verdicts.title(name),
-                "sign": registry.sign_of(name),
-                "path": values.tolist(),
-                "random": {"low": low, "median": median, "high": high},
-                "draws": np.sort(null[name]).tolist(),
-            }
-        )
-    return {
-        "title": staged.title,
-        "data_set": staged.data_set,
-        "notice": staged.notice,
-        "space": space.name,
-        "spaces": [{"name": s.name, "summary": s.summary} for s in staged.spaces.values()],
-        "labels": list(space.labels[:MAX_SHOWN]),
-        "size": space.size,
-        "factors": list(staged.factor_names),
-        "images": len(staged.starts),
-        "energy": staged.energy,
-        "times": frames.times().tolist(),
-        "metrics": metrics,
-        "has_leakage": space.derivative is not None,
-        "has_information": space.scorer is not None,
-        "blind_rounds": list(blind.NUM_ROUNDS) if space.size >= blind.MIN_SIZE else [],
-    }
-
-
 def _packed(strips: frames.Strips, header: dict[str, Any]) -> Response:
     """A frame: the header's length as uint32, the header as JSON, and the pictures' bytes."""
     text = json.dumps({"shape": strips.frames.shape, **header}).encode()
@@ -339,8 +295,8 @@ def _packed(strips: frames.Strips, header: dict[str, Any]) -> Response:
     return Response(content, media_type="application/octet-stream")
 
 
-def _listed(values: np.ndarray | None) -> list[Any] | None:
-    return None if values is None else values.tolist()
+def _first(values: np.ndarray | None) -> list[Any] | None:
+    return None if values is None else values[0].tolist()
 
 
 def _whole(request: Request, name: str, largest: int) -> int:
