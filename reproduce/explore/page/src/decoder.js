@@ -32,23 +32,23 @@ export class Decoder {
       return {
         layer, pixels, columns,
         weights: layer.inputs * columns,
-        products: roundUp(BATCH * pixels, ROWS) * columns,
+        products: roundUp(layer.size ? pixels : BATCH, ROWS) * columns,
         sums: layer.size ? tall * wide * layer.outputs + 4 : 0,
         biases: layer.size ? layer.width * layer.stride * layer.outputs : columns,
-        results: roundUp(BATCH * pixels * (layer.stride ?? 1) ** 2, ROWS) * layer.outputs,
+        results: pixels * (layer.stride ?? 1) ** 2 * layer.outputs, // of an image
       };
     });
     const most = (key) => Math.max(...steps.map((step) => step[key]));
-    const inputs = roundUp(BATCH, ROWS) * chain.inputs;
+    const largest = BATCH * Math.max(most("results"), chain.inputs) + ROWS * Math.max(...layers.map((layer) => layer.inputs));
     const total = steps.reduce((sum, { weights, biases }) => sum + weights + biases + 8, 0);
-    const arena = new Arena(total + 2 * (most("results") + inputs) + most("products") + most("sums") + most("columns") + 64, vectors);
+    const arena = new Arena(total + 2 * largest + most("products") + most("sums") + most("columns") + 64, vectors);
     this.arena = arena;
     this.steps = steps.map((step) => ({
       ...step,
       weights: pack(step.layer, step.columns, arena.reserve(step.weights)),
       bias: biasOf(step.layer, arena.reserve(step.biases)),
     }));
-    this.buffers = [0, 1].map(() => arena.reserve(Math.max(most("results"), inputs)));
+    this.buffers = [0, 1].map(() => arena.reserve(largest));
     this.products = arena.reserve(most("products"));
     this.sums = arena.reserve(most("sums"));
     this.zeros = arena.reserve(most("columns"));
@@ -72,13 +72,9 @@ export class Decoder {
     from.set(points);
     if (uniform.some((is) => is)) for (let i = 0; i < points.length; i++) if (uniform[i % uniform.length]) from[i] = erf(points[i] / Math.SQRT2);
     for (const step of this.steps) {
-      const { layer, pixels, columns } = step;
-      const rows = roundUp(n * pixels, ROWS);
-      const bias = layer.size ? this.zeros : step.bias; // a convolution's is added to its sums
-      this.arena.multiply(from.byteOffset, step.weights.byteOffset, this.products.byteOffset, bias.byteOffset, rows, layer.inputs, columns);
-      if (layer.size) this.#spread(step, to, n);
-      else for (let row = 0; row < n; row++) to.set(this.products.subarray(row * columns, row * columns + layer.outputs), row * layer.outputs);
-      this.#finish(layer, to.subarray(0, n * pixels * (layer.stride ?? 1) ** 2 * layer.outputs));
+      if (step.layer.size) this.#convolve(step, from, to, n);
+      else this.#multiply(step, from, to, n);
+      this.#finish(step.layer, to.subarray(0, n * step.results));
       [from, to] = [to, from];
     }
     const images = from.subarray(0, n * this.size);
@@ -88,26 +84,37 @@ export class Decoder {
     return images;
   }
 
-  /** Adds what each pixel gives where its kernel lies, and crops; the inverse of a convolution's view. */
-  #spread({ layer, columns, bias }, to, n) {
-    const { height, width, outputs, size, stride } = layer;
+  /** A dense layer: its bias is added in the product. */
+  #multiply({ layer, columns, weights, bias }, from, to, n) {
+    const { products } = this;
+    const { inputs, outputs } = layer;
+    this.arena.multiply(from.byteOffset, weights.byteOffset, products.byteOffset, bias.byteOffset, roundUp(n, ROWS), inputs, columns);
+    for (let row = 0; row < n; row++) to.set(products.subarray(row * columns, row * columns + outputs), row * outputs);
+  }
+
+  /**
+   * A transposed convolution: what each pixel gives is added where its kernel lies, and the border
+   * cropped. Image by image, so that the products stay in a processor's cache.
+   */
+  #convolve({ layer, pixels, columns, weights, bias }, from, to, n) {
+    const { arena, products, zeros } = this;
+    const { height, width, inputs, outputs, size, stride } = layer;
     const { tall, wide, before } = sidesOf(layer);
     const sums = this.sums.subarray(0, tall * wide * outputs);
     const run = size * outputs; // what a pixel gives to one row
     const length = width * stride * outputs;
     for (let image = 0; image < n; image++) {
+      const first = from.byteOffset + 4 * image * pixels * inputs;
+      arena.multiply(first, weights.byteOffset, products.byteOffset, zeros.byteOffset, roundUp(pixels, ROWS), inputs, columns);
       sums.fill(0);
       for (let y = 0; y < height; y++) {
         for (let i = 0; i < size; i++) {
-          const place = (y * stride + i) * wide * outputs;
-          const from = (image * height + y) * width * columns + i * run;
-          this.#accumulate(place, from, run, width, stride * outputs, columns);
+          this.#accumulate((y * stride + i) * wide * outputs, y * width * columns + i * run, run, width, stride * outputs, columns);
         }
       }
       for (let y = 0; y < height * stride; y++) {
-        const first = ((y + before) * wide + before) * outputs;
-        const start = (image * height * stride + y) * length;
-        this.arena.shift(to.byteOffset + 4 * start, sums.byteOffset + 4 * first, bias.byteOffset, roundUp(length, 4));
+        const row = to.byteOffset + 4 * (image * height * stride + y) * length;
+        arena.shift(row, sums.byteOffset + 4 * ((y + before) * wide + before) * outputs, bias.byteOffset, roundUp(length, 4));
       }
     }
   }

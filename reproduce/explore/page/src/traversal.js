@@ -4,7 +4,6 @@ import { BATCH } from "./decoder.js";
 
 const MAX_STEP = 3; // prior standard deviations
 const NUM_STEPS = 30; // of the grid on which a step's energy is first looked for
-const STEPS_AT_ONCE = 3;
 const BISECTIONS = 10; // that end where the few steps of the secants' method lead, too
 const NUM_SECANTS = 8;
 const NUM_FRAMES = 7;
@@ -86,24 +85,37 @@ class Matching {
     });
   }
 
-  /** The smallest step along each direction that changes images by the target energy. */
+  /**
+   * The smallest step along each direction that changes images by the target energy: first on a
+   * grid, whose points are looked at three by three. The first two of three are left out where the
+   * energy cannot reach the target there, if images move at most twice as fast as they were seen to.
+   */
   async run() {
-    const found = this.directions.map(() => ({ step: MAX_STEP, dead: true, before: 0 }));
+    const found = this.directions.map((_, i) => ({ i, step: MAX_STEP, dead: true, before: 0, speed: 0 }));
     const spacing = MAX_STEP / NUM_STEPS;
-    for (let first = 1; first <= NUM_STEPS; first += STEPS_AT_ONCE) {
-      const open = [...found.keys()].filter((i) => found[i].dead);
+    for (let first = 0; first < NUM_STEPS; first += 3) {
+      const open = found.filter(({ dead }) => dead);
       if (open.length === 0) break;
-      const grid = Array.from({ length: STEPS_AT_ONCE }, (_, g) => (first + g) * spacing);
-      const energies = await this.energies(open.flatMap((i) => grid.map((step) => [i, step])));
-      open.forEach((i, o) => {
-        for (let g = 0; g < STEPS_AT_ONCE && found[i].dead; g++) {
-          const energy = energies[o * STEPS_AT_ONCE + g];
-          if (energy >= this.target) Object.assign(found[i], { dead: false, step: grid[g], reached: energy });
-          else found[i].before = energy;
-        }
+      const at = (g) => (first + g) * spacing;
+      const last = await this.energies(open.map(({ i }) => [i, at(3)]));
+      open.forEach((one, o) => {
+        const [low, high] = [Math.sqrt(one.before), Math.sqrt(last[o])];
+        one.speed = Math.max(one.speed, Math.abs(high - low) / (3 * spacing), high / at(3));
+        one.grid = [[3, last[o]]];
+        one.near = (low + high + 2 * one.speed * 3 * spacing) / 2 >= Math.sqrt(this.target);
       });
+      const near = open.filter((one) => one.near);
+      const between = near.length > 0 ? await this.energies(near.flatMap(({ i }) => [[i, at(1)], [i, at(2)]])) : [];
+      near.forEach((one, n) => one.grid.unshift([1, between[2 * n]], [2, between[2 * n + 1]]));
+      for (const one of open) {
+        for (const [g, energy] of one.grid) {
+          if (!one.dead) break;
+          if (energy >= this.target) Object.assign(one, { dead: false, step: at(g), reached: energy });
+          else one.before = energy;
+        }
+      }
     }
-    await this.refine(found.map((one, i) => ({ ...one, i, one })).filter(({ dead }) => !dead), spacing);
+    await this.refine(found.filter(({ dead }) => !dead), spacing);
     return { steps: found.map(({ step }) => step), dead: found.map(({ dead }) => dead) };
   }
 
@@ -114,12 +126,12 @@ class Matching {
    */
   async refine(live, spacing) {
     const excess = (energy) => Math.sqrt(energy) - Math.sqrt(this.target);
-    const brackets = live.map(({ i, one, before, reached }) => ({ i, one, low: 0, high: 1, below: excess(before), above: excess(reached), last: 0, at: 1 }));
+    const brackets = live.map((one) => ({ one, low: 0, high: 1, below: excess(one.before), above: excess(one.reached), last: 0, at: 1 }));
     const begin = (bracket) => bracket.one.step - spacing;
     let open = brackets;
     for (let turn = 0; turn < NUM_SECANTS && open.length > 0; turn++) {
       for (const b of open) b.next = b.above === b.below ? b.high : b.high - (b.above * (b.high - b.low)) / (b.above - b.below);
-      const energies = await this.energies(open.map((b) => [b.i, begin(b) + spacing * b.next]));
+      const energies = await this.energies(open.map((b) => [b.one.i, begin(b) + spacing * b.next]));
       open.forEach((b, o) => {
         const value = excess(energies[o]);
         b.moved = Math.abs(b.next - b.at);
