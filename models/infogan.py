@@ -113,11 +113,21 @@ class InfoGAN:
 
         Outside of training they are made by the average of G's weights, where there is one.
         """
-        generator = self.generator if training or self.average is None else self.average
+        generator = self.generator if training else self._trained_generator
         outputs = tf.cast(generator(inputs, training=training), tf.float32)
-        # (tanh(h) + 1) / 2 is the logistic of 2 h.
-        gain = 2.0 if self._network.signed_pixels else self._network.output_gain
+        gain = self._output_gain
         return tf.sigmoid(outputs if gain == 1 else gain * outputs)
+
+    @property
+    def _trained_generator(self) -> keras.Model:
+        """What makes images outside of training."""
+        return self.generator if self.average is None else self.average
+
+    @property
+    def _output_gain(self) -> float:
+        """Of what pixels are the logistic: so many times G's output."""
+        # (tanh(h) + 1) / 2 is the logistic of 2 h.
+        return 2.0 if self._network.signed_pixels else self._network.output_gain
 
     def _keep_average(self) -> None:
         if self.average is None:
@@ -341,10 +351,10 @@ class InfoGAN:
         """`decode` without TensorFlow."""
         return LayerChain(
             self.codes.uniform,
-            layer_chain.layers_of(self.generator),
+            layer_chain.layers_of(self._trained_generator),
             self.generator.output_shape[1:],
             "logistic",
-            2.0 if self._network.signed_pixels else 1.0,
+            self._output_gain,
         )
 
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:

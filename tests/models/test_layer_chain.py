@@ -24,9 +24,11 @@ def vae(network: str, channels: int, side: int):
 
 def infogan(network: str):
     """A generator whose batch normalisation has statistics, as if it had been trained."""
-    model = models.build(InfoGANSettings(network=network), (32, 32, 3), 3)
+    average = 0.9 if network == "compact_plain" else 0.0
+    settings = InfoGANSettings(network=network, average_decay=average)
+    model = models.build(settings, (32, 32, 3), 3)
     rng = np.random.default_rng(0)
-    for variable in model.generator.variables:
+    for variable in (model.average or model.generator).variables:
         if "moving_variance" in variable.path or "gamma" in variable.path:
             variable.assign(rng.uniform(0.5, 2, variable.shape))
         elif "moving_mean" in variable.path or "beta" in variable.path or "bias" in variable.path:
