@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from models import objectives
@@ -54,6 +54,8 @@ class Arm:
         label: For the paper's figures and tables.
         prose: Within a sentence of the paper.
         primary: The metric of its primary hypothesis; None if it has none.
+        primary_before: What that was in the protocol's version 1, and is where results have no
+            decoder side; None if it was the same.
         control: The arm that it is contrasted with.
     """
 
@@ -62,6 +64,7 @@ class Arm:
     label: str
     prose: str
     primary: str | None = None
+    primary_before: str | None = None
     control: str | None = None
 
 
@@ -228,7 +231,14 @@ _ROWS = (
         published="on dSprites MIG .22 +- .01, FactorVAE score .82 +- .01 (Lin et al. 2020, 50 "
         "runs); on MNIST L_I about 2.30 of H(c) = 2.30 for the category (Chen et al. 2016)",
         arms=(
-            Arm("infogan", "InfoGAN", "InfoGAN, codes", "InfoGAN's codes", primary="mig"),
+            Arm(
+                "infogan",
+                "InfoGAN",
+                "InfoGAN, codes",
+                "InfoGAN's codes",
+                primary="decoder_mig",
+                primary_before="mig",
+            ),
             Arm(
                 "infogan/gaussian",
                 "InfoGAN, Gaussian codes",
@@ -257,7 +267,14 @@ _ROWS = (
         published="none on dSprites; CIFAR-10 3.35 at 8 bits, 1.67 at 5 bits (Kingma & Dhariwal "
         "2018)",
         arms=(
-            Arm("glow", "Glow", "Glow, channels", "Glow's channels", primary="traversal_purity"),
+            Arm(
+                "glow",
+                "Glow",
+                "Glow, channels",
+                "Glow's channels",
+                primary="decoder_mig",
+                primary_before="traversal_purity",
+            ),
         ),
     ),
     Model(
@@ -273,6 +290,22 @@ MODELS = {model.key: model for model in _ROWS}
 ARMS = {arm.key: arm for model in _ROWS for arm in model.arms}
 # The metric of each arm's primary hypothesis.
 PRIMARY = {arm.key: arm.primary for arm in ARMS.values() if arm.primary}
+
+
+def primary_metric(arm: str, tested: Collection[str]) -> str | None:
+    """The metric of an arm's primary hypothesis among those by which it was tested.
+
+    Args:
+        arm: A key of `ARMS`, or anything else, which has no such hypothesis.
+        tested: Metrics as result tables name them.
+
+    Returns:
+        The protocol's, or that of its version 1 in results that have no decoder side; None if
+        neither was tested.
+    """
+    row = ARMS.get(arm)
+    wanted = (row.primary, row.primary_before) if row else ()
+    return next((metric for metric in wanted if metric in tested), None)
 
 
 def row_of(settings: Settings) -> Model:

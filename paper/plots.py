@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from paper.sources import POSTERIORS, SYSTEMS, Results, Run, name
 from paper.words import p_value, plain, signed
+from reproduce.metrics.registry import DECODER_SIDE
 from reproduce.reporting import style
 from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
@@ -42,17 +43,28 @@ STYLE: dict[Any, Any] = style.BASE | {
     "lines.markersize": 3,
     "pdf.fonttype": 42,
 }
-METRICS = {"mig": "MIG", "traversal_purity": "traversal purity"}
+METRICS = {
+    "mig": "MIG",
+    "decoder_mig": "decoder-side MIG",
+    "traversal_purity": "traversal purity",
+}
 DARK = "#1D2430"
+
+
+def metrics(results: Results, profile: str) -> list[str]:
+    """The metrics that a profile is shown by: without the decoder side's if it was not tested."""
+    tested = set(results.table(f"{profile}/verdict.csv", ["metric"])["metric"])
+    return [m for m in METRICS if m in tested or not m.startswith(DECODER_SIDE)]
 
 
 def headline(results: Results, profile: str) -> Figure:
     """The learned basis among random ones: a row for each metric, a column for each system."""
+    shown = metrics(results, profile)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
-            len(METRICS), len(SYSTEMS), figsize=(PAGE, 1.3 * len(METRICS) + 0.2), squeeze=False
+            len(shown), len(SYSTEMS), figsize=(PAGE, 1.3 * len(shown) + 0.2), squeeze=False
         )
-        for row, metric in zip(axes, METRICS, strict=True):
+        for row, metric in zip(axes, shown, strict=True):
             for axis, arm in zip(row, SYSTEMS, strict=True):
                 _headline_panel(axis, results, profile, arm, metric)
             row[0].set_ylabel("random bases")
@@ -97,7 +109,7 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
             axis.plot(np.mean(values), 0.06 * top, marker, color=REFERENCE, label=label)
     note = f"p {p_value(verdict['haar_p'])}, z = {signed(verdict['haar_z'])}"
     axis.set_title(note, loc="left", weight="normal")
-    if metric == "mig":
+    if metric.endswith("mig"):
         axis.set_xlim(left=0)
     axis.set_ylim(0, top)
     axis.set_yticks([])

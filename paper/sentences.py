@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.registry import PRIMARY
 from paper import claims, diagnostics, mechanisms
-from paper.plots import METRICS
+from paper.plots import METRICS, metrics
 from paper.sources import (
     CONTROLS,
     FACES,
@@ -28,6 +27,7 @@ from paper.sources import (
     name,
 )
 from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
+from reproduce.metrics.registry import DECODER_SIDE
 
 _CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
@@ -40,7 +40,7 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     row = results.verdict(profile, arm, metric)
     seeds = int(row["num_seeds"])
     text = (
-        f"{METRICS[metric].capitalize() if metric != 'mig' else 'MIG'} is "
+        f"{METRICS[metric][0].upper()}{METRICS[metric][1:]} is "
         f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])} in random bases "
         f"of all latents ({printed_p(row['haar_p'])})"
     )
@@ -61,10 +61,23 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     return f"{text}: not distinguishable from random axes. It would have taken {listing([*shown])}."
 
 
+def decoder_side(results: Results, profile: str) -> str:
+    """Every system's test by latents of its prior, where there is one."""
+    metric = DECODER_SIDE + "mig"
+    if metric not in metrics(results, profile):
+        return (
+            "These results have no decoder side: InfoGAN's and Glow's primary metrics are those of "
+            "the protocol's first version, MIG on the encoder side and traversal purity."
+        )
+    return " ".join(
+        f"_{name(arm)}, decoder side._ {test(results, profile, arm, metric)}" for arm in SYSTEMS
+    )
+
+
 def contrast(results: Results, profile: str, metric: str) -> str:
     """The diagonal posterior against the full-covariance one, by a permutation over seeds."""
     row = results.contrast(profile, metric)
-    what = "MIG" if metric == "mig" else METRICS[metric]
+    what = METRICS[metric]
     text = (
         f"By {what}, the mean effect is _z_~=~{signed(row['effect'])} over "
         f"{count(int(row['num_seeds']))} diagonal seeds and "
@@ -86,7 +99,7 @@ def holm(results: Results, profile: str) -> str:
     kept: list[tuple[str, float]] = []
     lost: list[tuple[str, float]] = []
     for arm in SYSTEMS:
-        row = results.verdict(profile, arm, PRIMARY[arm])
+        row = results.primary(profile, arm)
         (kept if row["holm_p"] <= 0.05 else lost).append((PROSE[arm], row["holm_p"]))
     row = results.contrast(profile, "mig")
     (kept if row["holm_p"] <= 0.05 else lost).append(("the contrast", row["holm_p"]))
@@ -104,7 +117,7 @@ def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {"special": [], "uncorrected": [], "same": []}
     for arm in SYSTEMS:
-        row = results.verdict(profile, arm, PRIMARY[arm])
+        row = results.primary(profile, arm)
         kept = pd.isna(row["holm_p"]) or row["holm_p"] <= 0.05
         outcome = "same" if not row["special"] else "special" if kept else "uncorrected"
         found[outcome].append(PROSE[arm])
@@ -251,6 +264,7 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "holm": holm,
         "mechanism": mechanism,
         "conclusion": conclusion,
+        "decoder": decoder_side,
         "evidence": evidence,
         "dose": dose,
         "ceiling": ceiling,

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from data.files import InputError, load_npz
-from models.registry import ARMS, PRIMARY
+from models.registry import ARMS, PRIMARY, primary_metric
 from paper import thin
+from reproduce.metrics.registry import DECODER_SIDE
 
 SHORT, FACES, CONTROLS, LONG = "short", "short-faces", "controls", "long"
 PROSE = {arm.key: arm.prose for arm in ARMS.values()}  # within a sentence
@@ -111,6 +112,17 @@ class Results:
             f"{profile}/verdict.csv", {"model": arm, "metric": metric}, ["special", "haar_p"]
         )
 
+    def primary(self, profile: str, arm: str) -> dict[str, Any]:
+        """The row about an arm's primary metric, as `models.registry.primary_metric` has it.
+
+        Raises:
+            MissingError: If the file is missing, or has no such row.
+            InputError: If it is damaged.
+        """
+        table = self.table(f"{profile}/verdict.csv", ["model", "metric"])
+        tested = set(table.loc[table["model"] == arm, "metric"])
+        return self.verdict(profile, arm, primary_metric(arm, tested) or PRIMARY[arm])
+
     def contrast(self, profile: str, metric: str) -> dict[str, Any]:
         """The contrast of the two posteriors by a metric.
 
@@ -168,18 +180,27 @@ class Run:
         return self.results.settings(f"{self.folder}/config.json")
 
     def test(self, metric: str) -> pd.DataFrame:
-        """The rows of a metric in the basis test, or in the test of traversals; as `table`."""
-        purity = metric.startswith("traversal_purity")
+        """The rows of a metric in its test, of either side or of traversals; as `table`."""
         columns = ["family", "metric", "observed", "null_mean", "null_sd", "z", "num_bases", "t"]
-        frame = self.table("traversal_purity.csv" if purity else "basis_test.csv", columns)
-        return frame[frame["metric"] == metric]
+        file, _, name = self._files(metric)
+        frame = self.table(file, columns)
+        return frame[frame["metric"] == name]
 
     def null(self, metric: str) -> np.ndarray:
         """float64 [bases]: draws of Haar-random bases of all latents; as `Results.arrays`."""
-        purity = metric.startswith("traversal_purity")
-        file = f"{self.folder}/{'purity_null' if purity else 'null'}.npz"
-        key = f"haar/{metric}"
-        return thin.null(self.results.arrays(file, [key]))[key].astype(float)
+        _, file, name = self._files(metric)
+        key = f"haar/{name}"
+        arrays = self.results.arrays(f"{self.folder}/{file}", [key])
+        return thin.null(arrays)[key].astype(float)
+
+    def _files(self, metric: str) -> tuple[str, str, str]:
+        """Where a metric is tested, where its draws are, and what it is called there."""
+        if metric.startswith("traversal_purity"):
+            return "traversal_purity.csv", "purity_null.npz", metric
+        if metric.startswith(DECODER_SIDE):
+            name = metric.removeprefix(DECODER_SIDE)
+            return "decoder/basis_test.csv", "decoder/null.npz", name
+        return "basis_test.csv", "null.npz", metric
 
     def strips(self) -> thin.Strips:
         """A few axes' traversals; as `Results.arrays`."""

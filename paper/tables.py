@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper.plots import METRICS
+from paper.plots import METRICS, metrics
 from paper.sources import CONTROLS, SYSTEMS, TURNED, Results, name
 from paper.words import decimal, p_value, signed, thousands
 
@@ -24,10 +24,10 @@ def predictions(results: Results) -> pd.DataFrame:
 
 
 def verdicts(results: Results, profile: str) -> pd.DataFrame:
-    """Every system's test by both metrics: learned against random bases, p of both nulls."""
+    """Every system's test by each metric: learned against random bases, p of both nulls."""
     rows = []
     for arm in SYSTEMS:
-        for metric in METRICS:
+        for metric in metrics(results, profile):
             rows.append(_verdict_row(results.verdict(profile, arm, metric)))
     return pd.DataFrame(rows)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NUM_GROUPS = 10_000  # disentanglement_lib's
 
 Source = Literal["information", "covariance", "groups", "fit", "runs", "decoder"]
+DECODER_SIDE = "decoder_"  # begins a column that was computed from latents of the prior
 CLOSED_FORMS = ("information", "covariance", "groups")
 
 
@@ -313,12 +314,13 @@ def sign_of(column: str) -> int:
 
     Columns that are no metric of a representation, as traversal purity, are better when higher.
     """
+    column = column.removeprefix(DECODER_SIDE)
     return next((metric.sign for metric in _ROWS if column in metric.columns), 1)
 
 
 def is_invariant(column: str) -> bool:
     """Whether no rotation changes a column, but by regularisation."""
-    return any(column in metric.invariant for metric in _ROWS)
+    return any(column.removeprefix(DECODER_SIDE) in metric.invariant for metric in _ROWS)
 
 
 def check_metrics(names: Sequence[str], known: Sequence[str] = OF_LATENTS) -> None:

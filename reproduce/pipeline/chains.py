@@ -35,18 +35,7 @@ def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: 
         run.representation_file,
         (weights,),
     )
-    test = jobs.Step(
-        (
-            "reproduce.basis_test",
-            f"--representation={run.representation_file}",
-            f"--num_bases={profile.num_bases}",
-            f"--seed={seed}",
-            "--skip_inactive",
-            f"--output={run.basis_test_file}",
-        ),
-        run.basis_test_file,
-        (run.representation_file,),
-    )
+    test = _basis_test(profile, run.representation_file, run.basis_test_file, seed)
     traverse = jobs.Step(
         ("reproduce.traverse", here, f"--seed={seed}"),
         run.traversal_steps_file,
@@ -86,24 +75,37 @@ def of_predictor(output: Path, dataset: str, profile: Profile, image_size: int) 
     return jobs.Chain(run, num_steps, (train,), kind=f"{title} on {dataset}", title=title)
 
 
-def of_purity_test(
+def of_decoder_tests(
     profile: Profile, chain: jobs.Chain, predictor: jobs.Chain, seed: int
 ) -> jobs.Chain:
     """Looks at a run's images and tests its decoder, once there is a predictor."""
+    run, reads = chain.run, predictor.steps[-1].target
     quality = jobs.Step(
         (
             "reproduce.quality",
-            f"--run_dir={chain.run.path}",
+            f"--run_dir={run.path}",
             f"--predictor_dir={predictor.run.path}",
             f"--num_images={min(profile.num_points, 2_000)}",
         ),
-        chain.run.quality_file,
-        (chain.steps[0].target, predictor.steps[-1].target),
+        run.quality_file,
+        (chain.steps[0].target, reads),
     )
-    test = jobs.Step(
+    represent = jobs.Step(
+        (
+            "reproduce.represent",
+            f"--run_dir={run.path}",
+            "--from_prior",
+            f"--predictor={predictor.run.path}",
+            f"--num_points={profile.num_points}",
+        ),
+        run.decoder_representation_file,
+        (chain.steps[0].target, reads),
+    )
+    test = _basis_test(profile, represent.target, run.decoder_test_file, seed)
+    purity = jobs.Step(
         (
             "reproduce.purity_test",
-            f"--run_dir={chain.run.path}",
+            f"--run_dir={run.path}",
             f"--predictor_dir={predictor.run.path}",
             f"--num_bases={profile.num_purity_bases}",
             f"--num_linear_bases={profile.num_bases}",
@@ -111,16 +113,32 @@ def of_purity_test(
             f"--num_images={profile.num_purity_images}",
             f"--seed={seed}",
         ),
-        chain.run.purity_file,
-        (chain.run.representation_file, predictor.steps[-1].target),
+        run.purity_file,
+        (run.representation_file, reads),
     )
     return jobs.Chain(
-        chain.run,
+        run,
         0,
-        (quality, test),
+        (quality, represent, test, purity),
         after=(chain, predictor),
-        kind=f"purity of {chain.kind}",
-        title=f"purity of {chain.run.path.name}",
+        kind=f"decoder of {chain.kind}",
+        title=f"decoder of {run.path.name}",
+    )
+
+
+def _basis_test(profile: Profile, representation: Path, output: Path, seed: int) -> jobs.Step:
+    """Tests a representation of either side."""
+    return jobs.Step(
+        (
+            "reproduce.basis_test",
+            f"--representation={representation}",
+            f"--num_bases={profile.num_bases}",
+            f"--seed={seed}",
+            "--skip_inactive",
+            f"--output={output}",
+        ),
+        output,
+        (representation,),
     )
 
 

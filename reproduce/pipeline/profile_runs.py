@@ -29,8 +29,8 @@ class Run:
         arm: What is trained.
         seed: Of all its programs.
         chain: From its training to its basis test.
-        predictor: What its purity test waits for, shared with other runs.
-        purity_test: The test of its decoder, if there is to be one.
+        predictor: What its decoder's tests wait for, shared with other runs.
+        decoder_tests: The tests of its decoder, if there are to be any.
     """
 
     dataset: str
@@ -38,7 +38,7 @@ class Run:
     seed: int
     chain: jobs.Chain
     predictor: jobs.Chain | None = None
-    purity_test: jobs.Chain | None = None
+    decoder_tests: jobs.Chain | None = None
 
     @property
     def path(self) -> Path:
@@ -47,11 +47,11 @@ class Run:
 
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self.chain.is_done() and (self.purity_test is None or self.purity_test.is_done())
+        return self.chain.is_done() and (self.decoder_tests is None or self.decoder_tests.is_done())
 
     def failure(self, failures: Mapping[jobs.Chain, jobs.Failure]) -> jobs.Failure | None:
         """Why it cannot be done, if one of its chains has failed."""
-        own = (self.predictor, self.chain, self.purity_test)
+        own = (self.predictor, self.chain, self.decoder_tests)
         return next((failures[chain] for chain in own if chain and chain in failures), None)
 
 
@@ -75,7 +75,7 @@ def plan(profile: Profile, folders: Mapping[str, Path]) -> list[Run]:
             if (dataset, size) not in predictors:
                 predictors[dataset, size] = chains.of_predictor(folder, dataset, profile, size)
             predictor = predictors[dataset, size]
-            test = chains.of_purity_test(profile, chain, predictor, seed)
+            test = chains.of_decoder_tests(profile, chain, predictor, seed)
             runs.append(Run(dataset, arm, seed, chain, predictor, test))
     return runs
 
@@ -90,7 +90,7 @@ def order(runs: Sequence[Run]) -> list[jobs.Chain]:
     pair, rest = runs[:2], runs[2:]
     seeds = itertools.groupby(rest, key=lambda run: run.seed)
     ordered = [*pair, *itertools.chain(*(reversed(list(of_seed)) for _, of_seed in seeds))]
-    found = [chain for run in ordered for chain in (run.predictor, run.chain, run.purity_test)]
+    found = [chain for run in ordered for chain in (run.predictor, run.chain, run.decoder_tests)]
     return list(dict.fromkeys(chain for chain in found if chain))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.files import TEMPORARY_SUFFIX, InputError, write_text
+from reproduce.metrics.registry import DECODER_SIDE
 from reproduce.pipeline import jobs
 from reproduce.pipeline.profile_runs import Run
 from reproduce.pipeline.profiles import Profile
@@ -118,14 +119,19 @@ def results_of(run: Run) -> dict[str, str]:
     """What a run's tests found so far, in the words of their files.
 
     Returns:
-        By "family_metric_field", for those families that have a p-value.
+        By "family_metric_field", for those families that have a p-value; the decoder side's
+        metrics bear their prefix.
     """
     found: dict[str, str] = {}
     directory = run.chain.run
-    for file in (directory.basis_test_file, directory.purity_file):
+    for file, prefix in (
+        (directory.basis_test_file, ""),
+        (directory.decoder_test_file, DECODER_SIDE),
+        (directory.purity_file, ""),
+    ):
         for row in _read(file):
             if row.get("p_value"):
-                key = f"{row['family']}_{row['metric']}"
+                key = f"{row['family']}_{prefix}{row['metric']}"
                 found |= {f"{key}_{field}": row.get(field, "") for field in FIELDS}
     return found
 

@@ -16,6 +16,8 @@ from data.files import load_npz
 from models.registry import MODELS
 from reproduce.basis import bases, decodability
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
+from reproduce.basis.representation import Representation
+from reproduce.metrics.registry import DECODER_SIDE
 from reproduce.reporting import by_factor, figures, gate, model_quality, seed_verdicts
 from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.reporting.template import fill
@@ -95,10 +97,15 @@ def render(
 
 
 def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any]]:
-    """The figures of the first metric of the latents, and those of purity where it was tested."""
-    by_purity = [result for result in results if result.is_tested("haar", seed_verdicts.PURITY)]
+    """The figures of the first metric of the latents, on either side, and those of purity."""
     found = []
-    for metric, shown in ((primary, results), (seed_verdicts.PURITY, by_purity)):
+    for metric in (primary, DECODER_SIDE + primary, seed_verdicts.PURITY):
+        shown = [
+            result
+            for result in results
+            if metric == primary
+            or (result.is_tested("haar", metric) and not np.isnan(result.observed("haar", metric)))
+        ]
         if not shown:
             continue
         dose = figures.interpolation_curves(shown, metric)
@@ -108,7 +115,7 @@ def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any
         )
         found.append(
             {
-                "name": seed_verdicts.title(metric),
+                "name": seed_verdicts.title(metric, shown[0].side(metric)),
                 "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
                 "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
                 if has_active
@@ -141,6 +148,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
         "left_out": result.encoded.left_out(),
+        "decoded": _describe_decoded(result.decoded),
         "metrics": [],
     }
     drifts = control_drifts(result.frame, result.nulls)
@@ -156,7 +164,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
         row["metrics"].append(
             {
-                "name": seed_verdicts.title(metric),
+                "name": seed_verdicts.title(metric, result.side(metric)),
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
                 "rho": references["supervised"] and references["supervised"]["rho"],
@@ -166,13 +174,36 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
     return row
 
 
+def _describe_decoded(decoded: Representation | None) -> str:
+    """What the decoder's side of a seed is made of, in words; empty if it was not tested."""
+    if decoded is None or decoded.reading is None:
+        return ""
+    reading = decoded.reading
+    errors = ", ".join(
+        f"{name} {error:.3g} {unit}"
+        for name, error, unit in zip(
+            decoded.factor_names, reading.errors, reading.units, strict=True
+        )
+    )
+    unread = reading.num_drawn - len(decoded.latents)
+    parts = [
+        f"{len(decoded.latents)} draws of the {reading.block}, decoded and read by {reading.reader}"
+    ]
+    parts += [f"{unread} images could not be read"] if unread else []
+    parts += [f"which reads images of known factors so well: {errors}"] if errors else []
+    parts += [f"hardly vary, and are left out: {', '.join(reading.left_out)}"] * bool(
+        reading.left_out
+    )
+    parts += [decoded.left_out()] if decoded.left_out() else []
+    return "; ".join(parts)
+
+
 def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     """The metric of a verdict's card: the arm's primary one, or the first that there is."""
     own = table.loc[
         table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
     ]
-    wanted = seed_verdicts.primary_metric(row["model"])
-    return wanted if wanted in set(own) else own.iloc[0]
+    return seed_verdicts.primary_metric(row["model"], list(own))
 
 
 def _tables(
@@ -322,7 +353,9 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
         rows.append(
             {
                 "arm": seed_verdicts.name(str(record["model"])),
-                "metric": seed_verdicts.title(str(record["metric"])),
+                "metric": seed_verdicts.title(
+                    str(record["metric"]), seed_verdicts.text(record.get("side"))
+                ),
                 "num_seeds": record["num_seeds"],
                 "headline": "no verdict"
                 if not seed_verdicts.is_known(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pandas as pd
 
 from data import checked, random_streams
 from data.files import InputError, load_npz
-from models.registry import ARMS, PRIMARY
+from models import registry as models_registry
+from models.registry import ARMS
 from reproduce.basis import representation, significance
 from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
-from reproduce.metrics.registry import is_invariant, sign_of
+from reproduce.metrics.registry import DECODER_SIDE, is_invariant, sign_of
 from reproduce.reporting import factor_tables, gate
 from reproduce.training.run_directory import RunDirectory, flatten
 
@@ -55,12 +56,14 @@ class SeedResult:
         data_set: What it was trained on; empty for somebody's own representation.
         seed: The seed of the training; somebody's own representations of one arm are numbered.
         encoded: The representation that was tested.
-        frame: basis_test.csv, and traversal_purity.csv below it if there is one.
-        nulls: The draws of both by "family/metric".
+        frame: basis_test.csv, and traversal_purity.csv and the decoder side's basis test below it
+            if there are any; the decoder side's metrics bear the prefix `DECODER_SIDE`.
+        nulls: The draws of all of them by "family/metric".
         picked: cherry_picking.csv, if there is one.
         run: Where it was trained; None for somebody's own representation, and for a test of a
             run's latents against turned factors.
         by_factor: factor_test.csv, and axis_information.csv in `shares`, if they are there.
+        decoded: The decoder side's representation, if it was tested.
     """
 
     arm: str
@@ -73,6 +76,21 @@ class SeedResult:
     run: RunDirectory | None = None
     by_factor: pd.DataFrame | None = None
     shares: pd.DataFrame | None = None
+    decoded: Representation | None = None
+
+    def tested(self, metric: str) -> Representation:
+        """The representation that a metric was computed from."""
+        if metric.startswith(DECODER_SIDE) and self.decoded is not None:
+            return self.decoded
+        return self.encoded
+
+    def side(self, metric: str) -> str:
+        """`encoder` or `decoder`: whose latents a metric was computed from; empty if unknown."""
+        if metric.startswith(PURITY):
+            return ""
+        if self.tested(metric).reading is not None:
+            return "decoder"
+        return "encoder" if self.run is not None or self.decoded is not None else ""
 
     def row(self, family: str, metric: str) -> dict[str, float] | None:
         """The first row of a family and metric in the basis test, or None."""
@@ -98,10 +116,14 @@ class SeedResult:
     def gate(self) -> gate.Outcome | None:
         """What the gate says of the run; None where its images were not looked at.
 
+        The supervised rotation is that of the side on which the arm is judged.
+
         Raises:
             InputError: If a file is damaged.
         """
-        supervised = self.row("supervised", "mig")
+        primary = primary_metric(self.arm, list(self.frame["metric"]))
+        is_of_decoder = primary.startswith(DECODER_SIDE)
+        supervised = self.row("supervised", primary if is_of_decoder else "mig")
         value = None if supervised is None else supervised["observed"]
         return None if self.run is None else gate.judge(self.run, value)
 
@@ -137,21 +159,48 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         if config.origin is None:
             read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
-        encoded = representation.load(run.representation_file)
-        of_run = representation.run_of(run.representation_file)
-        if of_run not in (None, run.fingerprint()):
-            raise InputError(
-                f"{run.representation_file} was encoded by another run; encode it anew by "
-                "reproduce.represent, and test it"
-            )
+        encoded = _read_representation(run.representation_file, run)
         tested = _read_test(run.basis_test_file, encoded, run)
-        results.append(SeedResult(arm, config.data_set, config.seed, encoded, **tested, run=run))
+        decoded = None
+        if run.decoder_test_file.exists():
+            decoded = _read_representation(run.decoder_representation_file, run)
+            below, draws = _read_decoder_test(run.decoder_test_file, decoded)
+            tested["frame"] = pd.concat([tested["frame"], below], ignore_index=True)
+            tested["nulls"] |= draws
+        results.append(
+            SeedResult(
+                arm, config.data_set, config.seed, encoded, **tested, run=run, decoded=decoded
+            )
+        )
         if run.turned_test_file.exists():
             tested = _read_test(run.turned_test_file, encoded, is_turned=True)
             kept = {key: tested[key] for key in ("frame", "nulls")}
             where = arm + TURNED
             results.append(SeedResult(where, config.data_set, config.seed, encoded, **kept))
     return results
+
+
+def _read_representation(file: Path, run: RunDirectory) -> Representation:
+    """A representation that a run must have made."""
+    found = representation.load(file)
+    if representation.run_of(file) not in (None, run.fingerprint()):
+        raise InputError(
+            f"{file} was encoded by another run; encode it anew by reproduce.represent, and test it"
+        )
+    return found
+
+
+def _read_decoder_test(
+    file: Path, decoded: Representation
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The decoder side's basis test, its metrics under names of their own."""
+    found = _read_test(file, decoded)
+    frame, nulls = found["frame"], found["nulls"]
+    frame["metric"] = DECODER_SIDE + frame["metric"]
+    keys = {key: key.partition("/") for key in nulls if "/" in key}
+    return frame, {
+        f"{family}/{DECODER_SIDE}{metric}": nulls[key] for key, (family, _, metric) in keys.items()
+    }
 
 
 def read_representations(
@@ -298,7 +347,7 @@ def check_verdicts(file: Path, table: pd.DataFrame, results: Sequence[SeedResult
         seeds = [
             result
             for result in results
-            if result.arm == row["model"] and result.data_set == _text(row["data_set"])
+            if result.arm == row["model"] and result.data_set == text(row["data_set"])
         ]
         metric, observed = str(row["metric"]), row["haar_observed"]
         if (
@@ -314,9 +363,9 @@ def check_verdicts(file: Path, table: pd.DataFrame, results: Sequence[SeedResult
             )
 
 
-def _text(cell: Any) -> str:
+def text(cell: Any) -> str:
     """A cell that may be empty."""
-    return "" if pd.isna(cell) else str(cell)
+    return "" if cell is None or pd.isna(cell) else str(cell)
 
 
 def name(arm: str) -> str:
@@ -345,19 +394,28 @@ def headline(verdict: Mapping[str, Any]) -> str:
     return "aligned beyond chance"
 
 
-def title(metric: str) -> str:
-    """A metric as the report writes it: mig is MIG, factor_vae is factor VAE."""
+def title(metric: str, side: str = "") -> str:
+    """A metric as the report writes it: mig is MIG, factor_vae is factor VAE.
+
+    Args:
+        metric: As result tables name it.
+        side: `encoder` or `decoder`, to be told as well; that of a prefix is told in any case.
+    """
     if metric.startswith(PURITY):
         block = metric.removeprefix(PURITY).removesuffix("_linear").strip("_")
         limit = ", limit of small steps" if metric.endswith("_linear") else ""
         return "traversal purity" + (f" of {block}" if block else "") + limit
     acronyms = {"mig", "sap", "irs", "dci", "vae"}
-    return " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
+    if metric.startswith(DECODER_SIDE):
+        metric, side = metric.removeprefix(DECODER_SIDE), "decoder"
+    words = " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
+    return f"{words} ({side} side)" if side else words
 
 
-def primary_metric(arm: str) -> str:
-    """The metric of an arm's primary hypothesis."""
-    return PRIMARY.get(arm.partition(" ")[0], "mig")
+def primary_metric(arm: str, tested: Collection[str]) -> str:
+    """The metric of an arm's primary hypothesis; where it has none MIG, or the first tested."""
+    own = models_registry.primary_metric(arm.partition(" ")[0], tested)
+    return own or ("mig" if "mig" in tested else next(iter(tested)))
 
 
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:
@@ -451,9 +509,10 @@ def _judge_arm(
         "model": arm,
         "data_set": dataset,
         "metric": metric,
+        "side": seeds[0].side(metric),
         "num_seeds": len(seeds),
         "seeds": " ".join(str(result.seed) for result in seeds),
-        "collapsed": sum(len(result.encoded.active()) < 2 for result in seeds),
+        "collapsed": sum(len(result.tested(metric).active()) < 2 for result in seeds),
     }
     special = True
     special_seeds = np.full(len(seeds), True)
@@ -487,7 +546,7 @@ def _judge_arm(
 
 def verdict_sentence(row: dict[str, object]) -> str:
     """One arm's verdict in words that say no more than its numbers."""
-    metric, seeds = title(str(row["metric"])), int(str(row["num_seeds"]))
+    metric, seeds = title(str(row["metric"]), str(row["side"])), int(str(row["num_seeds"]))
     count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] or seeds > 1 else ""
     families = [family for family in NULLS if f"{family}_p" in row]
     if not is_known(row):
@@ -594,7 +653,7 @@ def _adjust(verdicts: pd.DataFrame, contrasts: pd.DataFrame) -> None:
     verdicts["holm_p"] = np.nan
     contrasts["holm_p"] = np.nan
     keys = verdicts["model"].str.partition(" ")
-    primary = verdicts["metric"].eq(keys[0].map(PRIMARY))
+    primary = _is_primary(verdicts)
     of_vae = keys[0].isin([*CONTRASTS, *CONTRASTS.values()])
     contrast_keys = contrasts["model"].str.partition(" ") if len(contrasts) else None
     for dataset in verdicts["data_set"].unique():
@@ -616,3 +675,19 @@ def _adjust(verdicts: pd.DataFrame, contrasts: pd.DataFrame) -> None:
                 verdicts.loc[rows, "holm_p"], adjusted[: len(rows)]
             )
             contrasts.loc[pairs, "holm_p"] = adjusted[len(rows) :]
+
+
+def _is_primary(verdicts: pd.DataFrame) -> pd.Series:
+    """Which rows are about an arm's primary metric."""
+    rows = verdicts.to_dict("records")
+    tested: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        tested.setdefault((row["model"], row["data_set"]), set()).add(row["metric"])
+    found = [
+        row["metric"]
+        == models_registry.primary_metric(
+            row["model"].partition(" ")[0], tested[row["model"], row["data_set"]]
+        )
+        for row in rows
+    ]
+    return pd.Series(found, verdicts.index)

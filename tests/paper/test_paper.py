@@ -123,6 +123,9 @@ def _write_run(folder: Path, seed: int) -> None:
     draws = rng.uniform(0, 0.2, 300)
     np.savez(folder / "null.npz", **{"haar/mig": draws, "haar_active/mig": draws, "seed": seed})
     np.savez(folder / "purity_null.npz", **{"haar/traversal_purity": draws[:99]})
+    (folder / "decoder").mkdir()
+    for name in ("basis_test.csv", "null.npz"):
+        shutil.copy(folder / name, folder / "decoder" / name)
     frames = {
         f"{basis}/frames": rng.integers(256, size=(6, 7, 8, 8, 1), dtype=np.uint8)
         for basis in ("learned", "random_0")
@@ -162,7 +165,7 @@ def _write_profile(folder: Path, arms: tuple[str, ...]) -> None:
     for arm in arms:
         for seed in SEEDS:
             _write_run(folder / "runs" / f"{arm.replace('/', '-')}-seed{seed}", seed)
-    metrics = ("mig", "traversal_purity")
+    metrics = ("mig", "decoder_mig", "traversal_purity")
     rows = [_verdict(arm, metric) for arm in arms for metric in metrics]
     pd.DataFrame(rows).to_csv(folder / "verdict.csv", index=False)
     contrasts = [
@@ -306,7 +309,7 @@ def test_everything_is_made_of_complete_results(complete):
 def test_what_a_correction_takes_away_is_not_called_found(results):
     file = results / "short" / "verdict.csv"
     table = pd.read_csv(file)
-    primary = ("beta_vae/diagonal", "mig"), ("infogan", "mig"), ("glow", "traversal_purity")
+    primary = ("beta_vae/diagonal", "mig"), ("infogan", "decoder_mig"), ("glow", "decoder_mig")
     for (model, metric), p in zip(primary, (0.0005, 0.05, 0.06), strict=True):
         row = table["model"].eq(model) & table["metric"].eq(metric)
         table.loc[row, ["special", "holm_p"]] = [True, p]
@@ -322,6 +325,25 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
     assert "stands, up to the effects" in SENTENCES["short/conclusion"](Results(results))
 
 
+def test_results_without_a_decoder_side_have_the_first_versions_primary_metrics(results):
+    file = results / "short" / "verdict.csv"
+    table = pd.read_csv(file)
+    with_side = SENTENCES["short/decoder"](Results(results))
+    assert with_side.count("Decoder-side MIG is .123 against .100") == 3
+    assert "_Glow, channels, decoder side._" in with_side
+    table = table[table["metric"] != "decoder_mig"]
+    rows = table["model"].eq("glow") & table["metric"].eq("traversal_purity")
+    table.loc[rows, ["special", "holm_p"]] = [True, 0.01]
+    table.to_csv(file, index=False)
+    shutil.rmtree(results / "short" / "runs" / "glow-seed3" / "decoder")
+    done, missing = made(results, tuple(KINDS))
+    assert missing == {}
+    assert done["sentence short/decoder"].startswith("These results have no decoder side")
+    assert "Glow's channels are distinguishable from random ones" in done["sentence short/answer"]
+    assert done["table verdicts-short"].count("\n") == 1 + 2 * len(SYSTEMS)
+    assert done["table verdicts-short-faces"].count("\n") == 1 + 3 * len(SYSTEMS)
+
+
 @pytest.mark.parametrize(
     ("file", "dependants"),
     [
@@ -332,6 +354,7 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
         ("short/runs/infogan-seed3/traversals.npz", {"figure traversals-short"}),
         ("short/runs/glow-seed3/random_leakage.csv", {"figure leakage-short"}),
         ("short/runs/glow-seed3/purity_null.npz", {"figure headline-short"}),
+        ("short/runs/glow-seed3/decoder/null.npz", {"figure headline-short"}),
         ("short/runs/glow-seed3/training.csv", {"sentence short/reached"}),
         ("short/runs/glow-seed3/config.json", {"table settings-short"}),
         (

@@ -114,7 +114,7 @@ def test_an_early_page_names_what_is_to_come(tmp_path):
     early = profile_runs.EarlyPages(runs, lambda done, text: pages.append((list(done), text)))
 
     def finish(run):
-        for step in (*run.predictor.steps, *run.chain.steps, *run.purity_test.steps):
+        for step in (*run.predictor.steps, *run.chain.steps, *run.decoder_tests.steps):
             if not step.is_done():
                 step.target.parent.mkdir(parents=True, exist_ok=True)
                 step.target.touch()

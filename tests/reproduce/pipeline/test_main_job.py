@@ -69,7 +69,10 @@ def test_every_step_wrote_its_files(job):
             "leakage.csv",
             "labelled_directions.csv",
             "predictor_accuracy.csv",
+            "decoder",
         }
+        decoder = {path.name for path in (run / "decoder").iterdir()}
+        assert decoder >= {"representation.npz", "basis_test.csv", "null.npz"}
 
 
 def test_representations_belong_to_their_images(job):
@@ -103,9 +106,9 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     page = (output / "report.html").read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "undefined" not in page.lower()
-    for row in pd.read_csv(output / "verdict.csv").to_dict("records"):
-        if row["metric"] == seed_verdicts.primary_metric(row["model"]):
-            assert row["sentence"] in page
+    for model, rows in pd.read_csv(output / "verdict.csv").groupby("model"):
+        primary = seed_verdicts.primary_metric(model, list(rows["metric"]))
+        assert rows.set_index("metric").loc[primary, "sentence"] in page
     settings_of_each = ("full_covariance", "num_codes", "num_levels")
     for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
@@ -155,6 +158,26 @@ def test_every_model_has_a_verdict_by_its_primary_metric(job):
     # A decoder's latent blocks are standardised by their prior: they have one null alone.
     assert np.isnan(table.loc[("glow", "traversal_purity"), "haar_active_p"])
     assert np.isfinite(table.loc[("beta_vae/diagonal", "traversal_purity"), "haar_active_p"])
+
+
+def test_both_sides_are_judged_and_labelled(job):
+    output = job[0]
+    table = pd.read_csv(output / "verdict.csv")
+    page = (output / "report.html").read_text()
+    for _, rows in table.groupby("model"):
+        sides = rows.set_index("metric")["side"]
+        assert sides["mig"] == "encoder"
+        assert sides["decoder_mig"] == "decoder"
+        sentences = rows.set_index("metric")["sentence"]
+        assert "MIG (encoder side)" in sentences["mig"]
+        assert "MIG (decoder side)" in sentences["decoder_mig"]
+    assert page.count("<h2>MIG (encoder side): learned basis") == 1
+    assert page.count("<h2>MIG (decoder side): learned basis") == 1
+    assert "draws of the channels, decoded and read by 32" in page
+    run = RunDirectory(output / "runs" / "glow-seed0")
+    found = representation.load(run.decoder_representation_file)
+    assert found.reading.num_drawn == 2_000
+    np.testing.assert_allclose(found.latents.std(axis=0), 1, atol=0.1)
 
 
 def test_what_is_done_is_not_done_again(job, run_program):
