@@ -158,7 +158,10 @@ def prepare(folder: Path, variant: Variant, labels: Labels, source: Source) -> H
     save_npz(folder / _LABELS, arrays)
     (folder / _IMAGES).touch()
     title = f"{source.name} {labels.digest}"
-    with (folder / _IMAGES).open("r+b") as images, (folder / _JOURNAL).open("a+") as journal:
+    with (
+        (folder / _IMAGES).open("r+b") as images,
+        (folder / _JOURNAL).open("a+", encoding="utf-8") as journal,
+    ):
         images.truncate(len(labels) * values)
         done = _take_up(images, journal, title, source.order, values)
         _prepare_blocks(images, journal, variant, source, done)
@@ -274,7 +277,7 @@ def read(folder: Path, variant: Variant) -> tuple[Header, Labels] | None:
     if not (folder / _HEADER).exists():
         return None
     try:
-        header = json.loads((folder / _HEADER).read_text())
+        header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
         arrays = load_npz(folder / _LABELS, ["names", "attributes", "partitions"])
         names = tuple(arrays["names"].tolist())
         labels = Labels(names, arrays["attributes"], arrays["partitions"])

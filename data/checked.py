@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from data import blocks
 from data.files import InputError, as_strings
 
 LARGEST = 1e100  # beyond it and its inverse, squares leave the range of float64
@@ -31,7 +32,8 @@ def reals(where: Path | str, name: str, values: Any, shape: Sequence[Size]) -> n
         shape: What is expected; letters stand for lengths of 1 or more.
 
     Returns:
-        float64, of the same shape.
+        float64, of the same shape; a large array of narrower floats stays what it is
+        (`blocks.is_large`).
 
     Raises:
         InputError: If the type or the shape is another, a number is missing or not finite, or all
@@ -45,23 +47,38 @@ def reals(where: Path | str, name: str, values: Any, shape: Sequence[Size]) -> n
             f"{where}: {name} are {array.dtype} {list(array.shape)}; expected float "
             f"[{', '.join(map(str, shape))}]"
         )
-    with np.errstate(over="ignore"):  # what leaves float64 is found as infinite
-        array = array.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        places = ("row", "column", "layer")
-        first = ", ".join(f"{place} {i}" for place, i in zip(places, bad[0], strict=False))
+    if array.dtype.kind in "iu" and (array.max() > _EXACT or array.min() < -_EXACT):
         raise InputError(
-            f"{where}: {name} hold {len(bad)} numbers that are not finite, the first in {first}; "
-            "leave such points out"
+            f"{where}: {name} are whole numbers from {array.min()} to {array.max()}, which float64 "
+            "would round; subtract the same number from all"
         )
-    largest = float(np.abs(array).max())
+    with np.errstate(over="ignore"):  # what leaves float64 is found as infinite
+        is_kept = blocks.is_large(array) and array.dtype in (np.float16, np.float32, np.float64)
+        array = array if is_kept else array.astype(np.float64)
+    _require_finite(where, name, array)
+    largest = max(float(np.abs(array[block]).max()) for block in blocks.rows(array))
     if largest > LARGEST or 0 < largest < 1 / LARGEST:
         raise InputError(
             f"{where}: {name} run up to {largest:.2g}; expected magnitudes from {1 / LARGEST:g} to "
             f"{LARGEST:g}: multiply all by one number"
         )
     return array
+
+
+def _require_finite(where: Path | str, name: str, array: np.ndarray) -> None:
+    count, first = 0, ""
+    for block in blocks.rows(array):
+        bad = np.argwhere(~np.isfinite(array[block]))
+        if len(bad) and not count:
+            index = (block.start + bad[0][0], *bad[0][1:])
+            places = ("row", "column", "layer")
+            first = ", ".join(f"{place} {i}" for place, i in zip(places, index, strict=False))
+        count += len(bad)
+    if count:
+        raise InputError(
+            f"{where}: {name} hold {count} numbers that are not finite, the first in {first}; "
+            "leave such points out"
+        )
 
 
 def whole(
@@ -209,9 +226,12 @@ def plain(where: Path | str, name: str, values: Any) -> np.ndarray:
     Raises:
         InputError: If entries are masked, or it is no array, or none in the CPU's memory.
     """
-    if np.ma.is_masked(values):
+    rows = values if isinstance(values, (list, tuple)) else ()
+    if np.ma.is_masked(values) or any(map(np.ma.is_masked, rows)):
         raise InputError(f"{where}: {name} have masked entries; leave such points out")
     try:
+        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+            return np.from_dlpack(values)
         return np.asarray(values)
     except Exception as first:  # of a library's own array, or rows of different lengths
         try:
@@ -229,10 +249,16 @@ def _converted(where: Path | str, name: str, array: np.ndarray) -> np.ndarray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(
-            f"{where}: {name} are {array.dtype} {list(array.shape)}; expected plain numbers: "
-            "convert them by numpy.asarray(..., dtype=float)"
-        ) from error
+        what = f"are {array.dtype} {list(array.shape)}; expected plain numbers: "
+        todo = "convert them by numpy.asarray(..., dtype=float)"
+        if array.dtype.kind == "O" and array.ndim:
+            import pandas as pd
+
+            if pd.isna(array).any():
+                what, todo = "have missing entries; ", "leave such points out"
+            elif any(isinstance(value, str) for value in array.flat):
+                todo = "number the classes by numpy.unique or pandas.factorize"
+        raise InputError(f"{where}: {name} {what}{todo}") from error
 
 
 def _fits(shape: tuple[int, ...], expected: Sequence[Size]) -> bool:

@@ -40,22 +40,49 @@ def atomic_write(path: Path | str) -> Iterator[IO[bytes]]:
         InputError: If something stands there that is no regular file, or there can be no such file.
     """
     path = check_output(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own, which fits wherever the file's does, up to 255 bytes long.
-    handle, name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name[:40]}.", path.parent)
-    temporary = Path(name)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own, which fits wherever the file's does, up to 255 bytes long.
+        handle, name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{path.name[:40]}.", path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What the system refuses within the block is said of `path`, not of a temporary file."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename).endswith(TEMPORARY_SUFFIX):
+            error.filename = str(path)
         raise
+
+
+def check_outputs(outputs: Sequence[Path | str], inputs: Sequence[Path | str] = ()) -> None:
+    """`check_output` of several files, none of which may be another one or an input.
+
+    Raises:
+        InputError: If two files are one, or one cannot be written.
+    """
+    taken = {os.path.realpath(path): "an input" for path in inputs}
+    for path in outputs:
+        check_output(path)
+        real = os.path.realpath(path)
+        if real in taken:
+            raise InputError(f"{path} would take the place of {taken[real]}; give another name")
+        taken[real] = "another output"
 
 
 def check_output(path: Path | str) -> Path:
@@ -76,6 +103,8 @@ def check_output(path: Path | str) -> Path:
         raise InputError(f"{path}: {error.strerror}; give another name to be written") from error
     if not folder.is_dir():
         raise InputError(f"{path}: {folder} is no folder; give another name to be written")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: {folder} cannot be written; give a name in another folder")
     return path
 
 
@@ -145,7 +174,10 @@ def _opened(path: Path, wanted: Sequence[str]) -> Iterator[Any]:
     """An .npz, opened; whatever is wrong with it, within the block as well, is an InputError."""
     if not path.is_file():
         expected = f" with {', '.join(wanted)}" if wanted else ""
-        raise InputError(f"{path}: no such file; expected an .npz{expected}")
+        what = "no such file"
+        if path.exists():
+            what = "a folder" if path.is_dir() else "no regular file, so that it cannot be searched"
+        raise InputError(f"{path}: {what}; expected an .npz{expected}")
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("not a zip archive, or cut short")
@@ -216,10 +248,17 @@ def cache_directory() -> Path:
     own = os.environ.get("AXISBIAS_CACHE")
     if own:
         return Path(own)
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "axisbias"  # noqa: PTH111
+    folder = user_caches() / "axisbias"
     if is_writable(folder) and not str(folder).startswith("~"):  # as where there is no home
         return folder
     return temporary_cache(f"{folder} cannot be written")
+
+
+def user_caches() -> Path:
+    """The user's cache folder, whether it is there or not; one below ~ where there is no home."""
+    own = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # A relative one is to be ignored (XDG Base Directory Specification).
+    return own if own.is_absolute() else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
 
 
 def temporary_cache(why: str) -> Path:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from data.files import is_writable, temporary_cache
+from data.files import is_writable, temporary_cache, user_caches
 
 
 def _find_place() -> None:
     """Names another folder where numba would find none; one that is named already is left."""
     beside = Path(__file__).parent / "__pycache__"
-    own = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    is_known = not own.startswith("~")  # a user without a home has none
+    own = user_caches()
+    is_known = not str(own).startswith("~")  # a user without a home has none
     if "NUMBA_CACHE_DIR" in os.environ or is_writable(beside):
         return
-    if not (is_known and is_writable(Path(own))):
+    if not (is_known and is_writable(own)):
         folder = temporary_cache("neither the kit's folder nor a cache folder can be written")
         os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")
 
@@ -28,5 +28,8 @@ def _find_place() -> None:
 _find_place()
 
 import numba  # noqa: E402  once it has a place
+
+# Whatever NUMBA_THREADING_LAYER asks for may not be installed, as TBB; no value depends on it.
+numba.config.THREADING_LAYER = "default"
 
 __all__ = ["numba"]

@@ -30,6 +30,7 @@ PRIOR_LATENTS = 10  # latents drawn from a model's prior, to be decoded
 CHANGED_LATENTS = 13  # values that replace one latent, to see whether images respond
 BOOTSTRAP = 14  # resampled images of intervals by factor
 DECODED_HALVES = 15  # rows that a regression of factors is fitted on
+SAMPLED_ROWS = 16  # rows of latents too large to be kept twice, to which components are fitted
 
 # Of a verdict's seed.
 JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds, by family

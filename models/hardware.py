@@ -12,7 +12,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 def processor_flags() -> frozenset[str]:
     """The processor's features as Linux names them; none where the system does not tell."""
     try:
-        lines = _CPUINFO.read_text().splitlines()
+        lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
     except OSError:
         return frozenset()
     named = (line.partition(":") for line in lines)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data import checked
+from data.files import InputError
 from reproduce.basis import assessment, representation
 
 _WHERE = "the arguments"  # what messages name in a file's place
@@ -20,8 +21,8 @@ def assess_basis(
     factors: Any,
     factor_names: Sequence[str] | None = None,
     log_variance: Any = None,
-    families: Sequence[str] = ("haar_active", "haar"),
-    metrics: Sequence[str] = ("mig",),
+    families: Sequence[str] | str = ("haar_active", "haar"),
+    metrics: Sequence[str] | str = ("mig",),
     num_bases: int = 9999,
     num_fits: int = 99,
     seed: int = 0,
@@ -38,8 +39,8 @@ def assess_basis(
         factors: int [n, k], class indices, or [n] for a single factor.
         factor_names: The k names; by default a frame's columns, or else numbers.
         log_variance: float [n, d], log of the posterior's marginal variances, if there are any.
-        families: Keys of `bases.FAMILIES`.
-        metrics: Some of `registry.OF_LATENTS`.
+        families: Keys of `bases.FAMILIES`, or one of them.
+        metrics: Some of `registry.OF_LATENTS`, or one of them.
         num_bases: Draws of each null family.
         num_fits: Draws for metrics that need a fit for every basis.
         seed: The seed of the draws.
@@ -51,6 +52,7 @@ def assess_basis(
     Raises:
         InputError: If the arrays do not fit together, or a name is unknown.
     """
+    _require_one_order({"latents": latents, "factors": factors, "log_variance": log_variance})
     given = checked.plain(_WHERE, "factors", factors)
     classes = checked.whole(_WHERE, "factors", given, ("n", "k")[: max(given.ndim, 1)])
     classes = classes.reshape(len(classes), -1)
@@ -68,9 +70,36 @@ def assess_basis(
     if log_variance is not None:
         arrays["log_variance"] = log_variance
     tested = representation.from_arrays(arrays, _WHERE)
-    plan = assessment.Plan(families, metrics, num_bases, num_fits, seed, workers)
+    chosen = (_names(families), _names(metrics))
+    plan = assessment.Plan(*chosen, num_bases, num_fits, seed, workers)
     with _progress(plan.total()) as bar:
         return assessment.assess(tested, plan, bar.update).table
+
+
+def _names(given: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Names as a tuple; one name alone is one, not a sequence of letters."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def _require_one_order(given: dict[str, Any]) -> None:
+    """Rows are matched by position, so that pandas' row labels may not say otherwise.
+
+    Raises:
+        InputError: If two frames have the same row labels in different orders.
+    """
+    indices = {
+        name: values.index
+        for name, values in given.items()
+        if isinstance(values, (pd.DataFrame, pd.Series))
+    }
+    first = next(iter(indices), "")
+    for name, index in indices.items():
+        other = indices[first]
+        if len(index) == len(other) and not index.equals(other) and index.isin(other).all():
+            raise InputError(
+                f"{_WHERE}: {first} and {name} have the same row labels in different orders, and "
+                f"rows are matched by position; give {name}.loc[{first}.index]"
+            )
 
 
 def _progress(total: int) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from data.files import InputError, check_output
+from data.files import InputError, check_outputs
 from reproduce import program
 from reproduce.basis import bases
 from reproduce.metrics import registry
@@ -53,13 +53,19 @@ def main() -> None:
     """Checks the flags, tests, writes, prints."""
     _check_flags()
     families, metrics = _FAMILIES.value, _METRICS.value
+    output = Path(_OUTPUT.value)
+    null_file, *files_beside = _files_beside(output)
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.reporting import seed_verdicts
+    from reproduce.reporting import result_tables, seed_verdicts
     from reproduce.training import progress
 
     if _REPORT.value:
         from reproduce.reporting import page
+
+        missing = [name for name in seed_verdicts.NULLS if name not in families]
+        if missing:
+            raise InputError(f"--report compares with {missing[0]}, too; add it to --families")
     tested = representation.load(_REPRESENTATION.value)
     fingerprint = tested.fingerprint
     if _TURNED_FACTORS.value:
@@ -88,22 +94,20 @@ def main() -> None:
                 metric,
                 drift,
             )
-    output = Path(_OUTPUT.value)
+    picked = found.cherry_picking
     extras = {
         "seed": np.array(_SEED.value),
         "active": tested.active(),
         seed_verdicts.FINGERPRINT: np.array(fingerprint),
         seed_verdicts.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
+        seed_verdicts.TABLE: result_tables.fingerprint(found.table),
+        seed_verdicts.PICKED: np.array("") if picked is None else result_tables.fingerprint(picked),
     }
-    save_npz(output.parent / "null.npz", found.nulls | extras)
-    for name, beside in (
-        ("cherry_picking", found.cherry_picking),
-        ("factor_test", found.by_factor),
-        ("axis_information", found.shares),
-    ):
+    save_npz(null_file, found.nulls | extras)
+    for file, beside in zip(files_beside, (picked, found.by_factor, found.shares), strict=True):
         if beside is not None:
-            write_text(output.parent / f"{name}.csv", beside.to_csv(index=False))
-    write_text(output, found.table.to_csv(index=False))
+            result_tables.write(file, beside)
+    result_tables.write(output, found.table)
     if _REPORT.value:
         results = seed_verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
         table, contrasts = seed_verdicts.judge(results, seed=0)
@@ -114,14 +118,20 @@ def main() -> None:
         print(*table["sentence"], _REPORT.value, sep="\n")
 
 
+def _files_beside(output: Path) -> list[Path]:
+    """The files of the draws, of the best axes, and of factors and axes one by one."""
+    names = ("null.npz", "cherry_picking.csv", "factor_test.csv", "axis_information.csv")
+    return [output.parent / name for name in names]
+
+
 def _check_flags() -> None:
     """Refuses flags that do not go together, before anything is read."""
     if not _REPRESENTATION.value:
         raise InputError("--representation is missing; give a representation.npz")
     bases.check_families(_FAMILIES.value)
     registry.check_metrics(_METRICS.value)
-    for file in filter(None, (_OUTPUT.value, _REPORT.value)):
-        check_output(file)
+    output, pages = Path(_OUTPUT.value), [_REPORT.value] if _REPORT.value else []
+    check_outputs([output, *_files_beside(output), *pages], [_REPRESENTATION.value])
     if len(_TURNED_FACTORS.value) not in (0, 2):
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:

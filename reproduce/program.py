@@ -12,6 +12,7 @@ import errno
 import importlib
 import io
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     Heavy modules belong inside `main`: `--help` and mistaken flags then answer at once.
     """
     module = sys.modules["__main__"]
+    _open_closed_streams()
     path = Path(module.__file__ or "program")
     name = path.parent.name if path.stem == "__main__" else path.stem  # a package is a program, too
     if any(argument in ("--help", "-help", "-h", "--helpfull") for argument in sys.argv[1:]):
@@ -46,6 +48,9 @@ def run(main: Callable[[], None]) -> NoReturn:
         rest = flags.FLAGS(sys.argv)[1:]
         if rest:
             raise InputError(f"unexpected argument {rest[0]!r}; flags are given as --name=value")
+        for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0]):
+            if isinstance(flag.value, float) and not math.isfinite(flag.value):
+                raise InputError(f"--{flag.name}={flag.value}; expected a finite number")
         main()
         sys.stdout.flush()
     except (InputError, flags.Error) as error:
@@ -66,6 +71,20 @@ def run(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt as error:
         _end(name, str(error) or "interrupted; the same command starts or goes on again", 130)
     sys.exit(0)
+
+
+def _open_closed_streams() -> None:
+    """Opens what was closed of the standard streams, or the next file opened would be one of them.
+
+    What native libraries print would then go into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
 
 
 def _prepare_surroundings() -> None:

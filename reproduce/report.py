@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_outputs
 from reproduce import program
 from reproduce.pipeline.profiles import PROFILES
 
@@ -43,6 +43,8 @@ def main() -> None:
     if _PROFILE.value is not None:
         program.require_choice(_PROFILE.value, PROFILES, "profile")
 
+    given = [*program.paths(_REPRESENTATION.value), *program.paths(_BASIS_TEST.value)]
+    check_outputs([_OUTPUT.value], [*given, *filter(None, [_VERDICT.value])])
     from data.files import write_text
     from reproduce.reporting import page, seed_verdicts
     from reproduce.training.run_directory import find_runs

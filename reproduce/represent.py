@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 import data
-from data.files import InputError, check_output, write_text
+from data.files import InputError, check_outputs, write_text
 from reproduce import program
 from reproduce.training.run_directory import RunConfig, RunDirectory
 
@@ -72,8 +72,7 @@ def main() -> None:
     config = run.read_config()
     default = run.decoder_representation_file if _FROM_PRIOR.value else run.representation_file
     output = Path(_OUTPUT.value or default)
-    if _OUTPUT.value:
-        check_output(output)
+    check_outputs([output], [run.config_file, *filter(None, [config.data_file])])
     if _FROM_PRIOR.value:
         run.check_predictor(RunDirectory(_PREDICTOR.value))
     if _DATASET.value:

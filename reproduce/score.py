@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from data import random_streams
-from data.files import InputError, check_output
+from data.files import InputError, check_outputs
 from models.registry import MODELS
 from reproduce import program
 from reproduce.metrics import registry
@@ -52,11 +52,11 @@ def main() -> None:
     """Checks the flags, scores, writes, prints."""
     metrics = _METRICS.value
     registry.check_metrics(metrics, list(registry.METRICS))
-    check_output(_OUTPUT.value)
     run = RunDirectory(_RUN_DIR.value) if _RUN_DIR.value else None
     files = program.paths(_REPRESENTATION.value) or ([str(run.representation_file)] if run else [])
     if not files:
         raise InputError("--representation is missing; give a representation.npz")
+    check_outputs([_OUTPUT.value], files)
     of_decoders = [name for name in metrics if registry.METRICS[name].source == "decoder"]
     if of_decoders and (run is None or len(files) > 1):
         raise InputError(f"{of_decoders[0]} needs a decoder: give --run_dir, one finished run")

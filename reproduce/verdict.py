@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from data.files import InputError, check_output
+from data.files import InputError, check_outputs
 from reproduce import program
 
 _RUNS = flags.DEFINE_list("runs", [], "Tested run directories, or folders of them.")
@@ -36,7 +36,9 @@ def main() -> None:
         raise InputError(
             "give either --runs, tested run directories, or --representation, files of your own"
         )
-    check_output(_OUTPUT.value)
+    output = Path(_OUTPUT.value)
+    given = [*program.paths(_REPRESENTATION.value), *program.paths(_BASIS_TEST.value)]
+    check_outputs([output, output.parent / "contrast.csv"], given)
     from data.files import write_text
     from reproduce.reporting import seed_verdicts
     from reproduce.training.run_directory import find_runs
@@ -50,7 +52,6 @@ def main() -> None:
         )
         results = seed_verdicts.read_representations(files, tests, _ARMS.value)
     table, contrasts = seed_verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
-    output = Path(_OUTPUT.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))
     for frame in (table, contrasts):

@@ -48,6 +48,7 @@ CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin'
 _GAPS = "mig by factor"  # beside the metrics' columns: float64 [b, k]
 _BATCH = 256
 _BATCH_NUMBERS = 2**22  # of a batch of Haar draws
+SAMPLE = 2**24  # numbers of large latents to which components and supervised rotations are fitted
 
 Progress = Callable[[int], object]
 
@@ -159,7 +160,8 @@ def assess(
         learned = family.learned(representation) if family.learned else None
         test = _FamilyTest(name, points, learned, plan, progress)
         if family.fit is not None:
-            rows += test.reference(family.fit(points.latents, plan.seed, points.eps))
+            fitted = _in_memory(points, plan.seed)
+            rows += test.reference(family.fit(fitted.latents, plan.seed, fitted.eps))
         elif family.role == "interpolation":
             rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
@@ -201,6 +203,13 @@ def _nothing_to_score(plan: Plan) -> Assessment:
     return Assessment(pd.DataFrame(rows, columns=list(COLUMNS)), nulls, None)
 
 
+def _in_memory(points: LabelledLatents, seed: int) -> LabelledLatents:
+    """Points that can be copied: all, or of large ones a sample, for what is fitted to them."""
+    if not points.is_large:
+        return points
+    return points.sample(SAMPLE, random_streams.generator(seed, random_streams.SAMPLED_ROWS))
+
+
 def control_drifts(table: pd.DataFrame, nulls: dict[str, np.ndarray]) -> dict[str, float]:
     """How far each metric moved under signed permutations, at most; empty if none were drawn."""
     drifts = {}
@@ -216,9 +225,10 @@ def _draw(
 ) -> Iterator[np.ndarray]:
     """The family's draws in batches, so that memory stays bounded."""
     assert family.draw is not None
-    count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.latents.shape[1]
-    # Haar draws are the same in batches of any size.
-    batch = min(_BATCH, max(1, _BATCH_NUMBERS // d**2)) if family.draw is bases.haar else _BATCH
+    count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.dimension
+    batch = _BATCH
+    if family.draw is bases.haar or points.is_large:  # Haar draws are the same in any batches
+        batch = min(_BATCH, max(1, _BATCH_NUMBERS // d**2))
     for start in range(0, count, batch):
         yield family.draw(min(batch, count - start), d, rng)
 
@@ -236,7 +246,7 @@ class _FamilyTest:
     ) -> None:
         self._name, self._points, self._plan, self._progress = name, points, plan, progress
         self._scorer = BasisScorer(points, plan.metrics, plan.seed, plan.device, plan.num_groups)
-        self._learned = (np.eye(points.latents.shape[1]) if learned is None else learned)[None]
+        self._learned = (np.eye(points.dimension) if learned is None else learned)[None]
         self.gaps: np.ndarray | None = None  # of a null's draws, by factor: float64 [b, k]
 
     def _score(self, many: np.ndarray, num_fits: int) -> Scores:
@@ -356,6 +366,7 @@ def _supervised_rotation(
     Raises:
         InputError: If no factor has two classes in both halves.
     """
+    points = _in_memory(points, plan.seed)
     order = rng.permutation(len(points.latents))
     half = len(order) // 2
     halves = [points.rows(order[:half]), points.rows(order[half:])]
@@ -368,7 +379,7 @@ def _supervised_rotation(
     found_on, scored_on = (
         dataclasses.replace(part, factors=part.factors[:, varies]) for part in halves
     )
-    identity = np.eye(points.latents.shape[1])
+    identity = np.eye(points.dimension)
     family = FAMILIES[name]
     draws = np.concatenate(list(_draw(family, plan, points, rng)))
     found = [fit(points.latents, plan.seed, points.eps) for fit in _STARTS]

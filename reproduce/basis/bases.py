@@ -125,6 +125,8 @@ def fast_ica(latents: np.ndarray, seed: int, eps: float | None = None) -> np.nda
 
 def standardise(points: LabelledLatents) -> LabelledLatents:
     """Each latent with mean 0 and standard deviation 1 over the training split."""
+    if points.is_large:
+        return points.read_out(np.diag(1 / np.sqrt(np.diagonal(points.covariance()))))
     mean, sd = points.latents.mean(axis=0), points.latents.std(axis=0)
     return points.mapped(lambda latents: (latents - mean) / sd)
 
@@ -134,10 +136,10 @@ def _covariance_power(points: LabelledLatents, power: float) -> np.ndarray:
 
     Directions that vary by no more than rounding are left out, as in a pseudo-inverse.
     """
-    variances, axes = np.linalg.eigh(np.cov(points.latents, rowvar=False))
+    variances, axes = np.linalg.eigh(points.covariance())
     variances = np.maximum(variances, variances.max() * 1e-12)
     powers = variances**power
-    powers[: len(powers) - rank(points.latents, points.eps)] = 0  # eigh puts the smallest first
+    powers[: len(powers) - points.rank()] = 0  # eigh puts the smallest first
     return (axes * powers) @ axes.T
 
 
@@ -147,7 +149,10 @@ def whiten(points: LabelledLatents) -> LabelledLatents:
     Of all whitened latents these are the closest to the latents themselves. Where these depend on
     one another, the covariance is the projection on the directions that they span.
     """
-    mean, root = points.latents.mean(axis=0), _covariance_power(points, -0.5)
+    root = _covariance_power(points, -0.5)
+    if points.is_large:
+        return points.read_out(root)
+    mean = points.latents.mean(axis=0)
     return points.mapped(lambda latents: (latents - mean) @ root)
 
 

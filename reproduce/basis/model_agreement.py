@@ -15,10 +15,12 @@ def agreement(representations: Sequence[Representation], metric: str = "udr") ->
     """A metric that compares models which encoded the same images: float64 [models].
 
     Raises:
-        InputError: If there are fewer than two, or the images' factors differ.
+        InputError: If there are fewer than two, two are the same, or the images' factors differ.
     """
     if len(representations) < 2:
         raise InputError(f"{metric} compares models; expected two or more representations")
+    if len({one.fingerprint for one in representations}) < len(representations):
+        raise InputError(f"{metric} compares models; two of these are the same, give each once")
     first = representations[0].factors
     if not all(np.array_equal(other.factors, first) for other in representations[1:]):
         raise InputError(

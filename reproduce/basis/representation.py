@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data import checked
+from data import blocks, checked
 from data.files import InputError, load_npz, save_npz
 from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.rounding import noise, precision
@@ -86,7 +86,8 @@ class Representation:
     """Latents and factors of the same images.
 
     Attributes:
-        latents: float64 [n, d], posterior means where there is a posterior.
+        latents: float64 [n, d], posterior means where there is a posterior; narrower floats may be
+            kept where they are many (`blocks.is_large`).
         factors: int64 [n, k], class indices.
         factor_names: The k names.
         factor_sizes: The k numbers of classes.
@@ -150,7 +151,10 @@ class Representation:
                 f"{self._rule()}); rotations of the active latents need two: the model has "
                 "collapsed, or test other families"
             )
-        return self.points().mapped(lambda latents: latents[:, active])
+        points = self.points()
+        if points.is_large:
+            return points.read_out(np.eye(self.latents.shape[1])[:, active])
+        return points.mapped(lambda latents: latents[:, active])
 
     def marginal_kl(self) -> np.ndarray | None:
         """KL of each latent's marginal posterior from N(0, 1), mean over images, nats [d]."""
@@ -168,8 +172,9 @@ class Representation:
         mean never moves, or by rounding alone, carries nothing and is never active.
         """
         kl = self.marginal_kl()
-        moves = np.ptp(self.latents, axis=0) > noise(self.latents, precision(self.latents))
-        variance = self.latents.var(axis=0)
+        spread = blocks.extreme(self.latents, np.max) - blocks.extreme(self.latents, np.min)
+        moves = spread > noise(self.latents, precision(self.latents))
+        variance = blocks.variance(self.latents)
         if self.responsive is not None:
             return np.flatnonzero(self.responsive & moves)
         if kl is not None:

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
+from data import blocks
 from reproduce.metrics.factor_vae_score import draw, group_covariances
 from reproduce.metrics.information import InformationEngine, entropies
 from reproduce.metrics.labelled_latents import LabelledLatents
@@ -69,7 +70,7 @@ class BasisScorer:
             self.factor_entropies = entropies(points.factors)
         if "covariance" in sources:
             d = points.latents.shape[1]
-            covariance = np.cov(np.hstack([points.latents, points.factors]), rowvar=False)
+            covariance = blocks.covariance(points.latents, points.factors)
             self._covariance, self._cross = covariance[:d, :d], covariance[:d, d:]
             self._factor_variances = np.diagonal(covariance)[d:]
         if "groups" in sources:
@@ -84,7 +85,7 @@ class BasisScorer:
 
     def information(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in each basis, as `InformationEngine` gives it."""
-        return self._engine(bases)
+        return self._engine(self._read_out(bases))
 
     def closed_forms(self, bases: np.ndarray, information: np.ndarray | None = None) -> Scores:
         """The metrics that need no fit, by column: float64 [b].
@@ -94,6 +95,7 @@ class BasisScorer:
             information: Of these bases, where it is known already.
         """
         scores: Scores = {}
+        bases = self._read_out(bases)
         sources = {METRICS[name].source for name in self._closed}
         if "information" in sources:
             known = self._engine(bases) if information is None else information
@@ -109,6 +111,11 @@ class BasisScorer:
         if "groups" in sources:
             scores |= self._computed("groups", self._groups_in(bases))
         return scores
+
+    def _read_out(self, bases: np.ndarray) -> np.ndarray:
+        """Bases of the latents that are meant as bases of those that are kept."""
+        readout = self._points.readout
+        return bases if readout is None else readout @ bases
 
     def _groups_in(self, bases: np.ndarray) -> Groups | GroupRows:
         num_train = self._settings.num_groups
@@ -143,7 +150,8 @@ class BasisScorer:
         threads = workers if len(bases) == 1 else 1
         told = progress if len(bases) == 1 else None
         settings = dataclasses.replace(self._settings, threads=threads, progress=told)
-        jobs = [(self._points, self._fitted, settings, basis) for basis in bases]
+        own = dataclasses.replace(self._points, readout=None)
+        jobs = [(own, self._fitted, settings, basis) for basis in self._read_out(bases)]
         if workers == 1 or len(jobs) == 1:
             yield from map(_fit, jobs)
             return
@@ -171,7 +179,7 @@ def score(
 ) -> dict[str, float]:
     """The metrics of points in the basis that they have, by column, in the order of `metrics`."""
     scorer = BasisScorer(points, metrics, seed)
-    identity = np.eye(points.latents.shape[1])[None]
+    identity = np.eye(points.dimension)[None]
     scores = {name: float(value[0]) for name, value in scorer.closed_forms(identity).items()}
     for fitted in scorer.fits(identity, workers, progress):
         scores |= fitted

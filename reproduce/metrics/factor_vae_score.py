@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from data import blocks
 from data.numba_cache import numba
 
 _CONSTANT_VARIANCE = 1e-12  # up to here a latent is constant, whatever the pruning threshold
@@ -95,15 +96,15 @@ def group_covariances(
         Global covariance float64 [d, d], covariances of the groups float64 [g, d, d], and the
         factor that each group shares, int64 [g]. All covariances have ddof 1.
     """
-    latents = np.asarray(latents, np.float64)
     d = latents.shape[1]
     rows = rng.integers(len(latents), size=num_variance)
-    global_covariance = np.cov(latents[rows], rowvar=False, ddof=1).reshape(d, d)
+    drawn = np.asarray(latents[rows], np.float64)
+    global_covariance = np.cov(drawn, rowvar=False, ddof=1).reshape(d, d)
     groups, group_factors = draw_groups(factors, num_train + num_eval, batch_size, rng)
     covariances = np.empty((len(groups), d, d))
     step = max(1, _CHUNK_NUMBERS // (batch_size * d))
     for start in range(0, len(groups), step):
-        points = latents[groups[start : start + step]]
+        points = np.asarray(latents[groups[start : start + step]], np.float64)
         points -= points.mean(axis=1, keepdims=True)
         covariances[start : start + step] = points.swapaxes(1, 2) @ points / (batch_size - 1)
     return global_covariance, covariances, group_factors
@@ -164,10 +165,10 @@ def factor_vae_scores(
     """
     scores = np.empty(len(bases))
     for index, basis in enumerate(bases):
-        rotated = latents @ basis
+        rotated = _Rotated(latents, basis)
         variances = rotated[drawn.rows].var(axis=0, ddof=1)
-        local = np.empty((len(drawn.groups), rotated.shape[1]))
-        step = max(1, _CHUNK_NUMBERS // (drawn.groups.shape[1] * rotated.shape[1]))
+        local = np.empty((len(drawn.groups), basis.shape[1]))
+        step = max(1, _CHUNK_NUMBERS // (drawn.groups.shape[1] * basis.shape[1]))
         for start in range(0, len(local), step):
             chunk = slice(start, start + step)
             local[chunk] = rotated[drawn.groups[chunk]].var(axis=1, ddof=1)
@@ -175,6 +176,18 @@ def factor_vae_scores(
         local /= np.where(kept, variances, 1)
         scores[index] = _accuracies(local[:, None], kept[None], drawn.factors, num_train)[0]
     return scores
+
+
+class _Rotated:
+    """Latents in a basis: computed at once, or row by row where they are large."""
+
+    def __init__(self, latents: np.ndarray, basis: np.ndarray) -> None:
+        self._basis = basis if blocks.is_large(latents) else None
+        self._latents = latents if blocks.is_large(latents) else latents @ basis
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        chosen = self._latents[rows]
+        return chosen if self._basis is None else chosen.astype(np.float64) @ self._basis
 
 
 def factor_vae_score_from_covariances(

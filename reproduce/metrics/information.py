@@ -6,10 +6,13 @@ plug-in estimates, natural logarithms.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  numba's matrix products use it: loaded to be limited
 import threadpoolctl
 
+from data import blocks
 from data.numba_cache import numba
 from reproduce.metrics import rounding
 
@@ -72,7 +75,10 @@ class InformationEngine:
         ones, count as constant: their bins would hold noise.
         """
         self._noise = rounding.noise(latents, eps)
-        self._latents = np.ascontiguousarray(np.asarray(latents, np.float64).T)
+        self._is_large = blocks.is_large(latents)
+        if not self._is_large:
+            latents = np.ascontiguousarray(np.asarray(latents, np.float64).T)
+        self._latents = latents
         self._blas = threadpoolctl.ThreadpoolController()
         n = len(factors)
         self._sizes = (factors.max(axis=0) + 1).astype(np.int64)
@@ -111,19 +117,39 @@ class InformationEngine:
         Returns:
             float64 [b, m, k].
         """
+        noise = np.abs(bases).swapaxes(-1, -2) @ self._noise
+        tables = (
+            self._cells,
+            self._num_cells,
+            self._first_factor,
+            self._sizes,
+            self._count_type,
+            self._factor_term,
+            self._count_log_count,
+        )
+        if self._is_large:
+            return np.stack(
+                [self._in_blocks(*one, tables) for one in zip(bases, noise, strict=True)]
+            )
         with self._blas.limit(limits=1, user_api="blas"):  # the bases are what runs in parallel
             return _information(
-                self._latents,
-                np.ascontiguousarray(bases, np.float64),
-                np.abs(bases).swapaxes(-1, -2) @ self._noise,
-                self._cells,
-                self._num_cells,
-                self._first_factor,
-                self._sizes,
-                self._count_type,
-                self._factor_term,
-                self._count_log_count,
+                self._latents, np.ascontiguousarray(bases, np.float64), noise, *tables
             )
+
+    def _in_blocks(
+        self, basis: np.ndarray, noise: np.ndarray, tables: tuple[Any, ...]
+    ) -> np.ndarray:
+        """Mutual information [m, k] of large latents in one basis, some new latents at a time."""
+        n, m = len(self._latents), basis.shape[1]
+        step = max(1, 4 * blocks.ROWS // n)
+        parts = []
+        for start in range(0, m, step):
+            part = np.ascontiguousarray(basis[:, start : start + step], np.float64)
+            rotated = np.empty((part.shape[1], n))
+            for rows in blocks.rows(self._latents):
+                rotated[:, rows] = (self._latents[rows].astype(np.float64) @ part).T
+            parts.append(_information_of_rotated(rotated, noise[start : start + step], *tables))
+        return np.concatenate(parts)
 
 
 @numba.njit(cache=True, fastmath={"nnan", "ninf", "nsz"})
@@ -182,6 +208,53 @@ def _sum_of(table: np.ndarray, terms: np.ndarray) -> float:
     return total
 
 
+@numba.njit(cache=True)
+def _information_of_one(
+    values: np.ndarray,
+    noise: float,
+    bins: np.ndarray,
+    merged: np.ndarray,
+    table: np.ndarray,
+    cells: np.ndarray,
+    num_cells: np.ndarray,
+    first_factor: np.ndarray,
+    sizes: np.ndarray,
+    factor_term: np.ndarray,
+    count_log_count: np.ndarray,
+    information: np.ndarray,
+) -> None:
+    """One latent's row [k]; see `InformationEngine`.
+
+    n MI = sum c log c (joint) - (latent) - (factor) + n log n. `bins` [n], `merged` and `table` are
+    worked in.
+    """
+    n, k = len(values), len(sizes)
+    _bin(values, noise, bins)
+    for g in range(len(num_cells)):
+        merged[: num_cells[g] * NUM_BINS] = 0
+        for r in range(n):
+            merged[cells[g, r] + bins[r]] += 1
+        # The last factor first: its table is the sum over all before it; then it is summed out
+        # itself, cell by cell of those before.
+        before = num_cells[g]
+        for f in range(first_factor[g + 1] - 1, first_factor[g] - 1, -1):
+            width = sizes[f] * NUM_BINS
+            before //= sizes[f]
+            own = table[:width]
+            own[:] = merged[:width]
+            for cell in range(1, before):
+                _add(own, merged[cell * width : (cell + 1) * width])
+            information[f] = _sum_of(own, count_log_count)
+            for cell in range(before):
+                used = merged[cell * width : (cell + 1) * width]
+                _fold(used, sizes[f], NUM_BINS)
+                merged[cell * NUM_BINS : (cell + 1) * NUM_BINS] = used[:NUM_BINS]
+    latent_term = _sum_of(merged[:NUM_BINS], count_log_count)
+    for f in range(k):
+        total = information[f] - latent_term - factor_term[f] + count_log_count[n]
+        information[f] = max(total / n, 0.0)
+
+
 @numba.njit(cache=True, parallel=True)
 def _information(
     latents: np.ndarray,
@@ -195,38 +268,60 @@ def _information(
     factor_term: np.ndarray,
     count_log_count: np.ndarray,
 ) -> np.ndarray:
-    """See `InformationEngine`. n MI = sum c log c (joint) - (latent) - (factor) + n log n."""
+    """Of latents [d, n] in bases [b, d, m]: float64 [b, m, k]."""
     num_bases, _, m = bases.shape
-    n, k = latents.shape[1], len(sizes)
-    information = np.empty((num_bases, m, k))
+    information = np.empty((num_bases, m, len(sizes)))
     for b in numba.prange(num_bases):
         rotated = np.dot(bases[b].T.copy(), latents)
-        bins = np.empty(n, np.uint32)
+        bins = np.empty(latents.shape[1], np.uint32)
         merged = np.empty(num_cells.max() * NUM_BINS, count_type.dtype)
         table = np.empty(sizes.max() * NUM_BINS, count_type.dtype)
         for j in range(m):
-            _bin(rotated[j], noise[b, j], bins)
-            for g in range(len(num_cells)):
-                merged[: num_cells[g] * NUM_BINS] = 0
-                for r in range(n):
-                    merged[cells[g, r] + bins[r]] += 1
-                # The last factor first: its table is the sum over all before it; then it is
-                # summed out itself, cell by cell of those before.
-                before = num_cells[g]
-                for f in range(first_factor[g + 1] - 1, first_factor[g] - 1, -1):
-                    width = sizes[f] * NUM_BINS
-                    before //= sizes[f]
-                    own = table[:width]
-                    own[:] = merged[:width]
-                    for cell in range(1, before):
-                        _add(own, merged[cell * width : (cell + 1) * width])
-                    information[b, j, f] = _sum_of(own, count_log_count)
-                    for cell in range(before):
-                        used = merged[cell * width : (cell + 1) * width]
-                        _fold(used, sizes[f], NUM_BINS)
-                        merged[cell * NUM_BINS : (cell + 1) * NUM_BINS] = used[:NUM_BINS]
-            latent_term = _sum_of(merged[:NUM_BINS], count_log_count)
-            for f in range(k):
-                total = information[b, j, f] - latent_term - factor_term[f] + count_log_count[n]
-                information[b, j, f] = max(total / n, 0.0)
+            _information_of_one(
+                rotated[j],
+                noise[b, j],
+                bins,
+                merged,
+                table,
+                cells,
+                num_cells,
+                first_factor,
+                sizes,
+                factor_term,
+                count_log_count,
+                information[b, j],
+            )
+    return information
+
+
+@numba.njit(cache=True, parallel=True)
+def _information_of_rotated(
+    rotated: np.ndarray,
+    noise: np.ndarray,
+    cells: np.ndarray,
+    num_cells: np.ndarray,
+    first_factor: np.ndarray,
+    sizes: np.ndarray,
+    count_type: np.ndarray,
+    factor_term: np.ndarray,
+    count_log_count: np.ndarray,
+) -> np.ndarray:
+    """Of latents [m, n] that are in their basis already: float64 [m, k]."""
+    m, n = rotated.shape
+    information = np.empty((m, len(sizes)))
+    for j in numba.prange(m):
+        _information_of_one(
+            rotated[j],
+            noise[j],
+            np.empty(n, np.uint32),
+            np.empty(num_cells.max() * NUM_BINS, count_type.dtype),
+            np.empty(sizes.max() * NUM_BINS, count_type.dtype),
+            cells,
+            num_cells,
+            first_factor,
+            sizes,
+            factor_term,
+            count_log_count,
+            information[j],
+        )
     return information

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+from data import blocks
 
 EPS = float(np.finfo(np.float64).eps)  # of float64, in which everything is computed
 MARGIN = 8.0  # so many roundings of the largest value are taken for noise
@@ -17,17 +21,21 @@ def precision(latents: np.ndarray) -> float:
     Args:
         latents: float [n, d], finite.
     """
-    if not np.array_equal(latents, np.rint(latents)):
+    if not all(np.array_equal(part, np.rint(part)) for part in _parts(latents)):
         for narrow in (np.float16, np.float32):
             with np.errstate(over="ignore"):
-                if np.array_equal(latents, np.asarray(latents).astype(narrow)):
+                if all(np.array_equal(part, part.astype(narrow)) for part in _parts(latents)):
                     return float(np.finfo(narrow).eps)
     return EPS
 
 
+def _parts(latents: np.ndarray) -> Iterator[np.ndarray]:
+    return (np.asarray(latents)[rows] for rows in blocks.rows(latents))
+
+
 def noise(latents: np.ndarray, eps: float) -> np.ndarray:
     """What rounding can change in each of latents float [n, d]: float64 [d]."""
-    return MARGIN * eps * np.abs(latents).max(axis=0).astype(np.float64)
+    return MARGIN * eps * blocks.largest(latents)
 
 
 def rank(latents: np.ndarray, eps: float | None = None) -> int:
@@ -47,3 +55,19 @@ def rank(latents: np.ndarray, eps: float | None = None) -> int:
     scales = np.where(np.ptp(latents, axis=0) > rounded, spread, np.inf)
     deviations = np.linalg.svd(centred / scales, compute_uv=False) / np.sqrt(len(latents))
     return int(np.sum(deviations > np.linalg.norm(rounded / scales)))
+
+
+def rank_of_covariance(covariance: np.ndarray, rounded: np.ndarray) -> int:
+    """`rank` by a covariance [d, d], for latents of which there cannot be a second copy.
+
+    Its eigenvalues are squares, so that deviations below the root of float64's rounding are lost.
+
+    Args:
+        covariance: float [d, d].
+        rounded: float [d], what rounding can change in each latent, as `noise` gives it.
+    """
+    spread = np.sqrt(np.maximum(np.diagonal(covariance), 0))
+    scales = np.where(spread > rounded, spread, np.inf)
+    variances = np.linalg.eigvalsh(covariance / np.outer(scales, scales))
+    least = max(float(np.linalg.norm(rounded / scales)), EPS**0.5)
+    return int(np.sum(variances > least**2))

@@ -61,11 +61,11 @@ def compare(profile: Profile, dataset: str, output: Path) -> str:
     Raises:
         InputError: If either table is missing or damaged.
     """
-    from reproduce.reporting import seed_verdicts
+    from reproduce.reporting import result_tables
 
     keys, values = ["model", "metric"], ["haar_observed", "haar_p"]
     tables = [
-        seed_verdicts.read_table(folder / "verdict.csv", [*keys, *values, "special"])
+        result_tables.read(folder / "verdict.csv", [*keys, *values, "special"])
         for folder in (RESULTS / profile.released[dataset], output)
     ]
     both = tables[0].merge(tables[1], on=keys, suffixes=("", "_anew"))

@@ -36,7 +36,7 @@ def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
         leftover.unlink(missing_ok=True)
     file = output / "plan.json"
     try:
-        old = json.loads(file.read_text()) if file.exists() else {}
+        old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         for run in runs:
             name, settings = _name(run.path, output), _settings(profile, run)
             before = old.get(name, {})
@@ -162,7 +162,7 @@ def _name(path: Path, output: Path) -> str:
 def _read(file: Path) -> list[dict[str, str]]:
     if not file.exists():
         return []
-    with file.open(newline="") as opened:
+    with file.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 

@@ -18,7 +18,14 @@ from reproduce.basis import bases, decodability
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import DECODER_SIDE
-from reproduce.reporting import by_factor, figures, gate, model_quality, seed_verdicts
+from reproduce.reporting import (
+    by_factor,
+    figures,
+    gate,
+    model_quality,
+    result_tables,
+    seed_verdicts,
+)
 from reproduce.reporting.seed_verdicts import SeedResult
 from reproduce.reporting.template import fill
 from reproduce.training.origins import Origin
@@ -215,7 +222,7 @@ def _tables(
         assert result.run is not None
         file = file_of(result.run)
         if file.exists():
-            rows = seed_verdicts.read_table(file, ["factor"], min_rows=0).to_dict("records")
+            rows = result_tables.read(file, ["factor"], min_rows=0).to_dict("records")
             found.append({"arm": seed_verdicts.name(result.arm), "seed": result.seed, "rows": rows})
     return found
 
@@ -226,7 +233,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
     if not result.run.leakage_file.exists():
         return []
     learned, random, data = (
-        seed_verdicts.read_table(file, columns)
+        result_tables.read(file, columns)
         for file, columns in (
             (result.run.leakage_file, ["axis", "purity", "dead"]),
             (result.run.random_leakage_file, ["axis", "purity", "dead"]),
@@ -234,7 +241,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
         )
     )
     frames = load_npz(result.run.traversals_file, ["learned/frames"])["learned/frames"]
-    table = seed_verdicts.read_table(result.run.traversal_steps_file, ["basis", "axis"])
+    table = result_tables.read(result.run.traversal_steps_file, ["basis", "axis"])
     axes = table.loc[table["basis"] == "learned", "axis"]
     strips = dict(zip(axes, frames, strict=True))
     names = [column for column in data.columns if column != "given"]
@@ -320,7 +327,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
         model = MODELS[_model(seeds[0])]
         columns = ["step", *(term.column for term in model.terms)]
         logs = [
-            seed_verdicts.read_table(result.run.training_file, columns, min_rows=0)
+            result_tables.read(result.run.training_file, columns, min_rows=0)
             for result in seeds
             if result.run
         ]
@@ -407,7 +414,7 @@ def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
 def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     """One seed's traversals as a picture."""
     arrays = load_npz(run.traversals_file, ["learned/frames"])
-    table = seed_verdicts.read_table(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
+    table = result_tables.read(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
     strips = {
         key.removesuffix("/frames"): value
         for key, value in arrays.items()

@@ -19,12 +19,14 @@ from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import DECODER_SIDE, is_invariant, sign_of
-from reproduce.reporting import factor_tables, gate
+from reproduce.reporting import factor_tables, gate, result_tables
 from reproduce.training.run_directory import RunDirectory, flatten
 
 ALPHA = 0.05
 FINGERPRINT = "fingerprint"  # in null.npz: of the representation that was tested
 RUN_FINGERPRINT = "run_fingerprint"  # in purity_null.npz: of the run whose decoder was tested
+TABLE = "table_fingerprint"  # in null.npz and purity_null.npz: of the table beside it
+PICKED = "picked_fingerprint"  # in null.npz: of cherry_picking.csv; empty if there is none
 TURNED_KEY = "turned_factors"  # in null.npz: factors described anew, with a comma between
 NUM_PRIMARY = 5  # primary hypotheses, see paper/protocol.md; those not run yet count as p = 1
 NULLS = ("haar", "haar_active")
@@ -158,7 +160,7 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         varied = [key for key in own if any(peer.get(key) != own[key] for peer in peers)]
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         if config.origin is None:
-            read_table(run.training_file, ["step"], min(1, config.recipe.num_steps))
+            result_tables.read(run.training_file, ["step"], min(1, config.recipe.num_steps))
         encoded = _read_representation(run.representation_file, run)
         tested = _read_test(run.basis_test_file, encoded, run)
         decoded = None
@@ -243,26 +245,9 @@ def read_verdicts(file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         InputError: If one is missing or damaged.
     """
     columns = ["model", "data_set", "metric", "num_seeds", "haar_observed", "sentence", "holm_p"]
-    table = read_table(file, columns)
-    contrasts = read_table(file.with_name("contrast.csv"), CONTRAST_COLUMNS, min_rows=0)
+    table = result_tables.read(file, columns)
+    contrasts = result_tables.read(file.with_name("contrast.csv"), CONTRAST_COLUMNS, min_rows=0)
     return table, contrasts
-
-
-def read_table(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.DataFrame:
-    """Reads a result table.
-
-    Raises:
-        InputError: If it is missing, damaged, or lacks one of the columns or rows.
-    """
-    try:
-        frame = pd.read_csv(file)
-        if not set(columns) <= set(frame.columns) or len(frame) < min_rows:
-            raise ValueError(f"expected rows with the columns {', '.join(columns)}")
-        if columns[0] == "step" and frame[list(columns)].isna().any(axis=None):
-            raise ValueError("an empty cell")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: missing or damaged ({error}); make it anew") from error
-    return frame
 
 
 def _read_test(
@@ -276,6 +261,7 @@ def _read_test(
     null_file = file.with_name("null.npz")
     nulls = load_npz(null_file)
     _check_source(null_file, nulls, FINGERPRINT, encoded.fingerprint)
+    result_tables.check(file, frame, nulls.pop(TABLE, None))
     if str(nulls.pop(TURNED_KEY, "")) and not is_turned:
         raise InputError(f"{file}: a test of factors described anew; give one of them as they are")
     _check_draws(file, frame, nulls)
@@ -290,21 +276,27 @@ def _read_test(
         _check_source(purity_file, draws, FINGERPRINT, encoded.fingerprint)
         if run is not None:
             _check_source(purity_file, draws, RUN_FINGERPRINT, run.fingerprint())
+        result_tables.check(purity_file, scores, draws.pop(TABLE, None))
         _check_draws(purity_file, scores, draws)
         frame, nulls = pd.concat([frame, scores], ignore_index=True), nulls | draws
-    picked = read_table(picked_file, ["k", "learned", "m_star"]) if picked_file.exists() else None
+    of_picked, picked = nulls.pop(PICKED, None), None
+    if picked_file.exists() and str(of_picked) != "":
+        picked = result_tables.read(picked_file, ["k", "learned", "m_star"])
+        result_tables.check(picked_file, picked, of_picked)
     found = {"frame": frame, "nulls": nulls, "picked": picked}
     return found if is_turned else found | factor_tables.read(file, encoded, frame)
 
 
 def _read_scores(file: Path) -> pd.DataFrame:
     """A table with the columns of `assessment.COLUMNS`, whose numbers are numbers."""
-    frame = read_table(file, COLUMNS)
+    frame = result_tables.read(file, COLUMNS)
     for column in COLUMNS[2:]:
         try:
             frame[column] = pd.to_numeric(frame[column])
         except (TypeError, ValueError) as error:
             raise InputError(f"{file}: damaged (column {column}: {error}); make it anew") from error
+    if np.isinf(frame["observed"]).any():
+        raise InputError(f"{file}: damaged (an observed value is infinite); make it anew")
     unknown = set(frame["family"]) - set(FAMILIES)
     if unknown:
         raise InputError(f"{file}: damaged (unknown family {min(map(str, unknown))}); make it anew")

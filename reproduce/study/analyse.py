@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from data.files import InputError
+from data.files import InputError, check_outputs
 from reproduce import program
 
 _ANSWERS = flags.DEFINE_string("answers", None, "The collector's export, or several raters' own.")
@@ -37,11 +37,13 @@ def main() -> None:
         if not Path(file).is_file():
             raise InputError(f"{file}: no such file; give a table that stimuli or collect wrote")
 
+    metrics_file = Path(_METRICS.value or Path(_KEY.value).parent / "metrics.csv")
+    given = (_ANSWERS.value, _KEY.value, metrics_file)
+    check_outputs([output, output.with_suffix(".csv")], given)
     from data.files import atomic_write, write_text
     from reproduce.study import analysis, metric_table, page_of_results, plots, responses
 
     answers, key = responses.read(_ANSWERS.value, _KEY.value)
-    metrics_file = Path(_METRICS.value or Path(_KEY.value).parent / "metrics.csv")
     metrics = None
     if _METRICS.value or metrics_file.exists():
         metrics = metric_table.read(metrics_file)

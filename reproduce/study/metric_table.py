@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.files import InputError
+from reproduce.study import spreadsheets
 
 COLUMNS = ("strip", "metric", "value")
 # A higher value says: more like a change of one thing.
@@ -22,13 +23,8 @@ def read(file: Path) -> pd.DataFrame:
     Raises:
         InputError: If it is missing or damaged.
     """
-    columns = list(COLUMNS)
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; expected a table with {', '.join(columns)}")
+    table = spreadsheets.read(file, COLUMNS)[list(COLUMNS)]
     try:
-        table = pd.read_csv(file, dtype={"strip": str, "metric": str, "value": float})
-        return table[columns]
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"{file}: no table of {', '.join(columns)} ({' '.join(str(error).split())})"
-        ) from error
+        return table.assign(value=spreadsheets.numbers(table["value"]))
+    except ValueError as error:
+        raise InputError(f"{file}: a value is no number ({error}); make it anew") from error

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import dataclasses
-import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from data.files import InputError
+from reproduce.study import spreadsheets
 from reproduce.study.answers import COLUMNS
 
 KEY_COLUMNS = (
@@ -31,6 +28,7 @@ KEY_COLUMNS = (
     "start_image",
     "target",
 )
+KINDS = ("test", "catch", "identical")  # of pairs
 MIN_CATCH_SHARE = 0.8  # of catch trials answered right, or a rater is left out
 EXCLUSION_RULES = (
     "raters who answered fewer than 80% of their catch trials right are left out",
@@ -88,8 +86,8 @@ def read(answers_file: Path | str, key_file: Path | str) -> tuple[pd.DataFrame, 
         InputError: If a file is missing or damaged, an answer is to no pair of the key or given
             twice, or simulated answers are among others.
     """
-    answers = _read_csv(Path(answers_file), COLUMNS)
-    key = _read_csv(Path(key_file), KEY_COLUMNS)
+    answers = spreadsheets.read(Path(answers_file), COLUMNS)
+    key = spreadsheets.read(Path(key_file), KEY_COLUMNS)
     key["target"] = _as_bool(key["target"], key_file, "target")
     answers["simulated"] = _as_bool(answers["simulated"], answers_file, "simulated")
     if answers.empty:
@@ -98,10 +96,13 @@ def read(answers_file: Path | str, key_file: Path | str) -> tuple[pd.DataFrame, 
         raise InputError(
             f"{answers_file}: simulated and real answers are mixed; keep them in files apart"
         )
+    if (answers["rater"].str.strip() == "").any():
+        raise InputError(f"{answers_file}: an answer has no rater; export it anew")
     if not answers["side"].isin(["left", "right"]).all():
         raise InputError(f"{answers_file}: a side is neither left nor right")
     if answers.duplicated(["rater", "trial"]).any():
         raise InputError(f"{answers_file}: a rater answers a trial twice; export it anew")
+    _check_key(key_file, key)
     item_of = key.set_index("strip")["item"]
     for column in ("chosen", "rejected"):
         known = answers[column].map(item_of) == answers["item"]
@@ -119,6 +120,15 @@ def read(answers_file: Path | str, key_file: Path | str) -> tuple[pd.DataFrame, 
     return told, key
 
 
+def _check_key(file: Path | str, key: pd.DataFrame) -> None:
+    if key["strip"].duplicated().any():
+        strip = key.loc[key["strip"].duplicated(), "strip"].iloc[0]
+        raise InputError(f"{file}: strip {strip} is there twice; give the key as stimuli wrote it")
+    unknown = sorted(set(key["kind"]) - set(KINDS))
+    if unknown:
+        raise InputError(f"{file}: unknown kind {unknown[0]!r}; expected {', '.join(KINDS)}")
+
+
 def exclude(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leaves raters out by the rules that were fixed beforehand.
 
@@ -134,46 +144,6 @@ def exclude(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     table["excluded"] = ~(table["catch_share"] >= MIN_CATCH_SHARE - 1e-9)
     kept = table.index[~table["excluded"]]
     return answers[answers["rater"].isin(kept)], table.rename_axis("rater").reset_index()
-
-
-def _read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; expected a table with {', '.join(columns)}")
-    text = _text(file)
-    header = text.partition("\n")[0].strip()
-    if header and text.count(header) > 1:
-        # JATOS joins the tables of all raters, each with its header, into one file.
-        rows = [row for row in text.replace(header, "\n").split("\n") if row.strip()]
-        text = "\n".join([header, *rows])
-    separator = max(",;\t", key=header.count)  # a spreadsheet's own, in many languages
-    try:
-        table = pd.read_csv(
-            io.StringIO(text),
-            dtype=str,
-            keep_default_na=False,
-            sep=separator,
-            index_col=False,
-        )
-    except (ValueError, csv.Error) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{file}: no readable table ({reason}); export it anew") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise InputError(f"{file}: has no column {', '.join(missing)}; export it anew")
-    return table
-
-
-def _text(file: Path) -> str:
-    """A text file in UTF-8, or as spreadsheets write it: with a byte order mark, or in Latin-1."""
-    content = file.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = content.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("cp1252", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
 
 
 # As spreadsheets write them in the languages of their menus.

@@ -57,7 +57,7 @@ def main() -> None:
         raise InputError(
             f"--preference names {', '.join(sorted(unknown))}; the key has no such arm"
         )
-    lists = [json.loads(file.read_text())["trials"] for file in files]
+    lists = [json.loads(file.read_text(encoding="utf-8"))["trials"] for file in files]
     truths = {
         arm: simulated_raters.Truth(
             share,

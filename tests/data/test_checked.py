@@ -58,6 +58,11 @@ WRONG_LATENTS = {
     "one column": (LATENTS[:, :1], "300 points of 1 latents"),
     "masked": (np.ma.masked_greater(LATENTS, 2), "masked"),
     "ragged": ([[1.0, 2.0], [3.0]], "no array"),
+    "masked rows": (list(np.ma.masked_greater(LATENTS, 2)), "masked"),
+    "beyond float64's whole numbers": (2**60 + np.round(9 * LATENTS).astype(int), "subtract"),
+    "unsigned beyond them": (np.uint64(2**63) + (FACTORS * 9).astype(np.uint64), "subtract"),
+    "missing": (pd.DataFrame(LATENTS).astype("Float64").mask(LATENTS > 2), "missing entries"),
+    "names": (pd.DataFrame(FACTORS).replace({0: "low", 1: "mid", 2: "high"}), "factorize"),
 }
 
 
@@ -173,6 +178,19 @@ class Exported:
         raise TypeError("can't convert this tensor to numpy")
 
 
+class ExportedAlone:
+    """A tensor that has nothing but DLPack."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def __dlpack__(self, **options):
+        return self._values.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._values.__dlpack_device__()
+
+
 class OnAnotherDevice:
     def __array__(self, *_, **__):
         raise TypeError("can't convert cuda:0 device type tensor to numpy.\nUse .cpu() first")
@@ -180,7 +198,14 @@ class OnAnotherDevice:
 
 @pytest.mark.parametrize(
     "convert",
-    [pd.DataFrame, np.ndarray.tolist, Exported, lambda z: z.astype(object), np.asfortranarray],
+    [
+        pd.DataFrame,
+        np.ndarray.tolist,
+        Exported,
+        ExportedAlone,
+        lambda z: z.astype(object),
+        np.asfortranarray,
+    ],
 )
 def test_python_takes_whatever_holds_numbers(convert):
     expected = assess_basis(LATENTS, FACTORS, num_bases=19)
@@ -193,6 +218,26 @@ def test_python_takes_whatever_holds_numbers(convert):
 )
 def test_python_takes_names_of_any_kind(names):
     assert len(assess_basis(LATENTS, FACTORS, factor_names=names, num_bases=9)) == 2
+
+
+def test_python_takes_one_name_alone_and_names_that_can_be_read_but_once():
+    expected = assess_basis(LATENTS, FACTORS, families=["haar"], metrics=["mig"], num_bases=9)
+    for families, metrics in (("haar", "mig"), (iter(["haar"]), iter(["mig"]))):
+        found = assess_basis(LATENTS, FACTORS, families=families, metrics=metrics, num_bases=9)
+        pd.testing.assert_frame_equal(found, expected)
+
+
+def test_rows_that_pandas_labels_in_another_order_are_not_matched_by_position():
+    latents, factors = pd.DataFrame(LATENTS), pd.DataFrame(FACTORS)
+    shuffled = factors.sample(frac=1, random_state=0)
+    with pytest.raises(InputError, match=r"different orders.* give factors\.loc\[latents\.index\]"):
+        assess_basis(latents, shuffled, num_bases=9)
+    pd.testing.assert_frame_equal(
+        assess_basis(latents, shuffled.loc[latents.index], num_bases=9),
+        assess_basis(LATENTS, FACTORS, num_bases=9),
+    )
+    half = latents[::2]  # labels of another kind say nothing
+    assert len(assess_basis(half, factors[::2].reset_index(drop=True), num_bases=9)) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from data.files import (
     InputError,
     as_strings,
     atomic_write,
+    check_outputs,
     exclusive,
     load_npz,
     save_npz,
@@ -159,8 +160,6 @@ def test_any_wrong_byte_is_harmless_or_named(tmp_path, save):
 def test_load_npz_names_a_missing_file_and_what_it_should_hold(tmp_path):
     with pytest.raises(InputError, match=r"no such file; expected an \.npz with a, b$"):
         load_npz(tmp_path / "none.npz", ["a", "b"])
-    with pytest.raises(InputError, match="no such file"):
-        load_npz(tmp_path)  # a folder
 
 
 def test_load_npz_names_missing_arrays_and_those_there(tmp_path):
@@ -182,3 +181,43 @@ def test_names_of_any_kind_become_strings():
     assert as_strings(np.array([b"shape", b"scale"])) == ("shape", "scale")
     assert as_strings(["shape", "scale"]) == ("shape", "scale")
     assert all(type(name) is str for name in as_strings(np.array(["shape"])))
+
+
+def test_an_output_takes_the_place_of_no_input_and_no_other_output(tmp_path):
+    given = tmp_path / "r.npz"
+    given.write_bytes(b"mine")
+    (tmp_path / "link").symlink_to(given)
+    new = tmp_path / "new.csv"
+    check_outputs([new, tmp_path / "other.csv"], [given])
+    for outputs, what in (
+        ([given], "an input"),
+        ([tmp_path / "link"], "an input"),
+        ([tmp_path / "sub" / ".." / "r.npz"], "an input"),
+        ([new, new], "another output"),
+    ):
+        with pytest.raises(InputError, match=f"take the place of {what}"):
+            check_outputs(outputs, [given])
+    assert given.read_bytes() == b"mine"
+
+
+def test_what_the_system_refuses_is_said_of_the_file_that_was_asked_for(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"out\.csv") as error,
+        atomic_write(tmp_path / "out.csv"),
+    ):
+        raise OSError(27, "File too large")  # as a write beyond a limit, which names no file
+    assert error.value.filename == str(tmp_path / "out.csv")
+    assert names_in(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as root, everything can be written
+    with pytest.raises(InputError, match=r"out\.csv: .* cannot be written"):
+        check_outputs([tmp_path / "out.csv"])
+
+
+def test_a_folder_and_a_pipe_are_not_missing(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, what in ((".", "a folder"), ("pipe", "no regular file")):
+        with pytest.raises(InputError, match=what):
+            load_npz(tmp_path / name)

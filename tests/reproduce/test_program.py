@@ -186,3 +186,8 @@ def test_full_disk_takes_one_line_and_leaves_earlier_files(run_program, flags, s
     subprocess.run(remount, check=True)
     done = run_program("train", *flags)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_number_that_is_none_takes_one_line(run_program):
+    done = run_program("verdict", "--runs=nowhere", "--alpha=nan")
+    assert "--alpha=nan; expected a finite number" in line_of(done, 2)

@@ -194,3 +194,49 @@ def test_without_a_writable_folder_compiled_functions_are_kept_elsewhere(tmp_pat
     )
     assert done.stdout.strip() == str(tmp_path / f"axisbias-{os.getuid()}" / "numba"), done.stderr
     assert done.stderr.count("axisbias: ") == 1
+
+
+def test_standard_streams_that_are_closed_stop_nothing(representation_file, tmp_path):
+    program_ = " ".join(map(str, command("score", "--metrics=mig")))
+    for streams in (">&-", "2>&-", "<&- >&- 2>&-"):
+        output = tmp_path / f"{len(streams)}.csv"
+        script = f'{program_} "--representation=$1" "--output=$2" {streams}'
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", representation_file, output], cwd=ROOT, check=False
+        )
+        assert done.returncode == 0
+        assert output.read_text(encoding="utf-8").startswith("metric,value\nmig,")
+
+
+def test_modules_of_the_users_own_hide_none_of_the_kits(representation_file, tmp_path):
+    (tmp_path / "data").mkdir()  # a folder of pictures, say
+    (tmp_path / "models.py").write_text("mine = True\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_THREADING_LAYER": "tbb"}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    flags = [f"--representation={representation_file}", "--output=s.csv", "--metrics=mig"]
+    done = run("-m", "reproduce.score", *flags)
+    assert done.returncode == 0, done.stderr
+    done = run("-c", "import models, reproduce.api")
+    assert "give yours another name" in done.stderr.splitlines()[-1]
+
+
+def test_nothing_that_was_given_is_overwritten(tmp_path, representation_file, run_program):
+    given = tmp_path / "null.npz"
+    given.write_bytes(representation_file.read_bytes())
+    flags = [f"--representation={given}", "--num_bases=9", "--families=haar"]
+    for more in (["--output=" + str(given)], [f"--output={tmp_path}/basis_test.csv"]):
+        done = run_program("basis_test", *flags, *more)
+        assert done.returncode == 2
+        assert "take the place of an input" in done.stderr
+    assert given.read_bytes() == representation_file.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["null.npz"]

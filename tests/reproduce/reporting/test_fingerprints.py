@@ -10,7 +10,7 @@ import pytest
 from data.files import InputError, load_npz, save_npz, write_text
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import seed_verdicts
+from reproduce.reporting import result_tables, seed_verdicts
 
 
 def made(folder, name, seed, **extras):
@@ -23,8 +23,13 @@ def made(folder, name, seed, **extras):
     encoded = representation.load(file)
     found = assessment.assess(encoded, assessment.Plan(["haar", "haar_active"], ["mig"], 19))
     test = folder / name / "basis_test.csv"
-    write_text(test, found.table.to_csv(index=False))
-    keys = {seed_verdicts.FINGERPRINT: np.array(encoded.fingerprint)} | extras
+    result_tables.write(test, found.table)
+    result_tables.write(test.with_name("cherry_picking.csv"), found.cherry_picking)
+    keys = {
+        seed_verdicts.FINGERPRINT: np.array(encoded.fingerprint),
+        seed_verdicts.TABLE: result_tables.fingerprint(found.table),
+        seed_verdicts.PICKED: result_tables.fingerprint(found.cherry_picking),
+    } | extras
     save_npz(test.with_name("null.npz"), found.nulls | keys)
     return file, test
 
@@ -50,7 +55,8 @@ def test_draws_of_another_test_are_refused_even_of_old_files(pair, tmp_path):
     (a, test_a), (_, test_b) = pair
     write_text(tmp_path / "basis_test.csv", test_a.read_text())
     draws = load_npz(test_b.with_name("null.npz"))
-    del draws[seed_verdicts.FINGERPRINT]  # as it was written before there were any
+    for key in (seed_verdicts.FINGERPRINT, seed_verdicts.TABLE):
+        del draws[key]  # as it was written before there were any
     save_npz(tmp_path / "null.npz", draws)
     with pytest.raises(InputError, match="not of the same test"):
         seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])
@@ -106,3 +112,52 @@ def test_a_damaged_number_in_a_table_is_named(pair, tmp_path):
     write_text(tmp_path / "basis_test.csv", "\n".join([header, ",".join(cells), *rest]))
     with pytest.raises(InputError, match=r"basis_test\.csv: damaged \(column p_value"):
         seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])
+
+
+def copied(test, folder):
+    """A test's files in another folder."""
+    for file in test.parent.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder / test.name
+
+
+CHANGES = {
+    "cut short": lambda text: text[: text.rindex(",haar") if ",haar" in text else -30],
+    "a row lost": lambda text: text[: text[:-1].rindex("\n") + 1],
+    "a number changed": lambda text: text.replace(",19,", ",18,", 1),
+    "infinite": lambda text: text.replace("mig,0.", "mig,inf", 1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+@pytest.mark.parametrize("name", ["basis_test.csv", "cherry_picking.csv"])
+def test_a_table_that_was_changed_is_refused(pair, tmp_path, change, name):
+    (a, test_a), _ = pair
+    test = copied(test_a, tmp_path)
+    text = change((tmp_path / name).read_text(encoding="utf-8"))
+    if text == (tmp_path / name).read_text(encoding="utf-8"):
+        pytest.skip("not a change of this table")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}: "):
+        seed_verdicts.read_representations([a], [test])
+
+
+def test_what_changes_no_value_of_a_table_is_read(pair, tmp_path):
+    (a, test_a), _ = pair
+    test = copied(test_a, tmp_path)
+    rows = [line.split(",") for line in test.read_text(encoding="utf-8").splitlines()]
+    text = "\r\n\r\n".join(",".join(reversed(row)) for row in rows)  # columns, line ends, a mark
+    test.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (found,), (expected,) = (
+        seed_verdicts.read_representations([a], [file]) for file in (test, test_a)
+    )
+    assert found.row("haar", "mig") == expected.row("haar", "mig")
+
+
+def test_a_table_that_an_earlier_test_left_is_not_of_this_one(pair, tmp_path):
+    (a, test_a), _ = pair
+    test = copied(test_a, tmp_path)
+    draws = load_npz(test.with_name("null.npz"))
+    save_npz(test.with_name("null.npz"), draws | {seed_verdicts.PICKED: np.array("")})
+    (found,) = seed_verdicts.read_representations([a], [test])
+    assert found.picked is None
