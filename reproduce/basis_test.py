@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from data import blocks
 from data.files import InputError, check_outputs
 from reproduce import program
 from reproduce.basis import bases
@@ -73,6 +74,11 @@ def main() -> None:
     if _SKIP_INACTIVE.value and len(tested.active()) < 2:
         families = [family for family in families if not bases.FAMILIES[family].needs_active]
         logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
+    sampled = [name for name in families if bases.FAMILIES[name].is_fitted]
+    if sampled and blocks.is_large(tested.latents):
+        logging.warning(
+            "so many latents are kept but once; %s: fitted to a sample of rows", ", ".join(sampled)
+        )
     if tested.left_out() and len(tested.active()) >= 2:
         logging.warning(tested.left_out())
     plan = assessment.Plan(

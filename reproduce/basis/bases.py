@@ -181,6 +181,11 @@ class Family:
     max_bases: int | None = None
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether a basis is found from the points, of large ones from a sample."""
+        return self.fit is not None or self.role == "supervised_rotation"
+
+    @property
     def needs_active(self) -> bool:
         """Whether the family turns active latents alone, and so needs two of them."""
         return self.points is not Representation.points

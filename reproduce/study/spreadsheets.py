@@ -64,7 +64,7 @@ def numbers(column: pd.Series) -> pd.Series:
     """Numbers with a decimal point or a decimal comma: float64.
 
     Raises:
-        ValueError: If one is no number.
+        ValueError: If one is no number; an empty one is NaN.
     """
     text = column.str.strip()
     has_point = text.str.contains(".", regex=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -50,12 +51,7 @@ def run(arguments, environment, cwd):
 
 
 def test_readmes_section_runs_from_the_array_to_the_page(environment, tmp_path):
-    saving, notebook = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
-    # The cells of a notebook, one after the other in one process, with fewer bases.
-    cells = (
-        f"{saving}\n{notebook.replace('(latents, factors)', '(latents, factors, num_bases=19)')}"
-    )
-    done = run(["-c", cells], environment, tmp_path)
+    done = run(["-c", "\n".join(cells())], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     (command,) = re.findall(r"-m (reproduce\.basis_test --rep.*--report=report.html)", SECTION)
     flags = [*command.split(), "--num_bases=19"]
@@ -68,6 +64,69 @@ def test_readmes_section_runs_from_the_array_to_the_page(environment, tmp_path):
     done = run(["-m", *command.split()], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 3
+
+
+def cells():
+    """What README's section would have a notebook run, with fewer bases; then in two processes."""
+    saving, notebook = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    last = "assess_basis(latents, factors, metrics=['sap'], num_bases=9, num_fits=3, workers=2)"
+    return [
+        saving,
+        notebook.replace("(latents, factors)", "(latents, factors, num_bases=19)"),
+        last,
+    ]
+
+
+# What a notebook's kernel has that a script has not: a running event loop, streams that are no
+# files, and a main module that comes from nowhere.
+KERNEL = """
+import ast, asyncio, json, sys, types
+
+class Stream:
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        pass
+
+async def run(cells):
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    for cell in cells:
+        tree = ast.parse(cell)
+        last = ast.Expression(tree.body.pop().value)
+        exec(compile(tree, "<cell>", "exec"), main.__dict__)
+        shown = eval(compile(last, "<cell>", "eval"), main.__dict__)
+    return shown.to_dict("list")
+
+cells = json.loads(sys.argv[1])
+sys.stdout = sys.stderr = Stream()
+try:
+    found = asyncio.run(run(cells))
+finally:
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+print(json.dumps(found))
+"""
+
+
+def test_readmes_cells_run_in_what_a_notebook_is(environment, tmp_path):
+    done = run(["-c", KERNEL, json.dumps(cells())], environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["family"] == ["haar_active", "haar"]
+    assert found["num_bases"] == [3, 3]
+
+
+def test_readmes_section_runs_in_a_notebook(environment, tmp_path):
+    nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    v4 = nbformat.v4
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells()])
+    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env=environment)
+    (shown,) = (o for o in notebook.cells[1].outputs if o.output_type == "execute_result")
+    assert re.findall(r"<td>(haar\w*)</td>", shown.data["text/html"]) == ["haar_active", "haar"]
+    assert (tmp_path / "representation.npz").exists()
 
 
 def test_training_says_what_to_install(environment, tmp_path, tiny):

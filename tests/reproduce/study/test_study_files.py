@@ -107,7 +107,7 @@ def test_metrics_have_decimal_points_or_commas(tmp_path, text):
     assert table["value"].tolist() == [0.25, -0.001]
 
 
-@pytest.mark.parametrize("value", ["1.234,5", "small", ""])
+@pytest.mark.parametrize("value", ["1.234,5", "small"])
 def test_a_metric_that_is_no_number_is_named(tmp_path, value):
     file = tmp_path / "metrics.csv"
     file.write_text(f"strip;metric;value\ns1;purity;{value}\n", encoding="utf-8")
