@@ -182,7 +182,8 @@ def _judge_factors(
         return None, None
     names, points = representation.factor_names, representation.points()
     factor_entropies = entropies(points.factors)
-    r2 = decodability.held_out_r2(points.latents, points.factors, plan.seed)
+    fitted = _in_memory(points, plan.seed)
+    r2 = decodability.held_out_r2(fitted.latents, fitted.factors, plan.seed)
     verdicts = [
         factor_verdicts.judge(one, factor_entropies, names, r2, plan.seed) for one in tested
     ]
@@ -335,7 +336,7 @@ class _FamilyTest:
     def by_factor(self, representation: Representation) -> factor_verdicts.Tested:
         """What the null family just tested says of each factor."""
         assert self.gaps is not None
-        family, points = FAMILIES[self._name], self._points
+        family, points = FAMILIES[self._name], _in_memory(self._points, self._plan.seed)
         axes = representation.active() if family.needs_active else np.arange(len(self._learned[0]))
         known = self._scorer.information(self._learned)[0]
         return factor_verdicts.Tested(
