@@ -48,7 +48,7 @@ CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin'
 _GAPS = "mig by factor"  # beside the metrics' columns: float64 [b, k]
 _BATCH = 256
 _BATCH_NUMBERS = 2**22  # of a batch of Haar draws
-SAMPLE = 2**24  # numbers of large latents to which components and supervised rotations are fitted
+SAMPLE = 2**23  # numbers of large latents to which components and supervised rotations are fitted
 
 Progress = Callable[[int], object]
 

@@ -128,6 +128,7 @@ def test_components_of_large_latents_are_fitted_to_a_sample(monkeypatch):
 def test_large_latents_are_kept_once(monkeypatch):
     monkeypatch.setattr(blocks, "LARGE", 2**18)
     monkeypatch.setattr(blocks, "ROWS", 2**16)
+    monkeypatch.setattr(assessment, "SAMPLE", 2**14)
     arrays = planted(40_000, 64)
     plan = assessment.Plan(["haar", "haar_active", "general_linear"], CLOSED, 2)
     small = {**arrays, "latents": arrays["latents"][:50], "factors": arrays["factors"][:50]}
