@@ -1,14 +1,14 @@
 """README's examples of extending the kit, each put where it says, in a copy of the tree."""
 
-import os
+import contextlib
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from reproduce.pipeline import jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n# (\S+\.py)(?:, in (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +37,8 @@ def extended(tmp_path_factory) -> Path:
     """The kit with all of README's examples."""
     tree = tmp_path_factory.mktemp("extended")
     for package in ("data", "models", "reproduce"):
-        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        # With what Numba has compiled beside the modules, which would else be compiled again.
+        ignored = shutil.ignore_patterns("node_modules")
         shutil.copytree(ROOT / package, tree / package, ignore=ignored)
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(blocks) == 9
@@ -49,16 +50,17 @@ def extended(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(extended):
     """Runs a program of the extended kit, which must succeed."""
+    log = extended / "log.txt"
+    with contextlib.chdir(extended), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(extended))
+        leash = jobs.Leash(is_warm=True)
 
-    def run(module: str, *flags: str) -> None:
-        command = [sys.executable, "-m", f"reproduce.{module}", *flags]
-        environment = os.environ | {"PYTHONPATH": str(extended)}
-        done = subprocess.run(
-            command, cwd=extended, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        def run(module: str, *flags: str) -> None:
+            step = jobs.Step((f"reproduce.{module}", *flags), log)
+            assert leash.run(step, log, {}) == 0, log.read_text()
 
-    return run
+        yield run
+        leash.close()
 
 
 def test_a_metric_a_model_and_a_data_set_go_through_the_chain(run, extended):

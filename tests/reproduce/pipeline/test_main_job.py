@@ -140,7 +140,7 @@ def test_the_last_page_is_that_of_the_programs_by_themselves(job, run_program, t
     assert page.read_bytes() == (output / "report.html").read_bytes()
 
 
-@pytest.mark.parametrize("arm", ["beta_vae-full_covariance", "infogan", "glow"])
+@pytest.mark.parametrize("arm", ["beta_vae-full_covariance", "glow"])
 def test_a_page_can_do_with_a_single_arm(job, arm):
     results = seed_verdicts.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
     table, contrasts = seed_verdicts.judge(results, seed=0)

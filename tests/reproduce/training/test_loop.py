@@ -161,7 +161,7 @@ def test_batches_and_noise_follow_from_seed_and_step(tensorflow, tiny):
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     tensorflow, tiny, tmp_path, start_fork, run_program
 ):
-    changes = {"num_steps": 80 + 80 * KILLS, "checkpoint_every": 10, "log_every": 5}
+    changes = {"num_steps": 150 + 150 * KILLS, "checkpoint_every": 10, "log_every": 5}
     config = config_of(tiny, **changes)
     run = RunDirectory(tmp_path / "killed")
     flags = flags_of(config, run.path, changes)
