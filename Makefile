@@ -10,6 +10,7 @@ RUNS ?= $(OUTPUT)/runs
 PREDICTORS ?= $(shell cd $(call quoted,$(RUNS)/../predictors) 2>/dev/null && pwd)
 STUDY ?= $(OUTPUT)/study
 EXPLORED = $(if $(filter file,$(origin RUNS)),$(OUTPUT),$(RUNS))
+PUBLISHED ?= results/published
 VENV := .venv
 PAPER := .venv-paper
 RUN := $(VENV)/bin/python
@@ -17,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms explore test lint benchmark calibration study collect study-page explore-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms published explore test lint benchmark calibration study collect study-page explore-page claims paper clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -73,6 +74,9 @@ benchmark: $(VENV)/.dev  ## Measure speed against rivals (installs PyTorch).
 	$(RUN) benchmarks/basis_throughput.py
 	$(RUN) benchmarks/score_throughput.py
 	$(RUN) benchmarks/glow_throughput.py
+
+published: $(VENV)/.main  ## Test models that others published: WEIGHTS= the folder of them (half an hour).
+	$(RUN) -m reproduce.published --weights=$(call quoted,$(WEIGHTS)) --output=$(call quoted,$(PUBLISHED))
 
 explore: $(VENV)/.study  ## Turn a trained model's basis by hand, on a local page (OUTPUT=, EXPORT=).
 	$(RUN) -m reproduce.explore --run=$(call quoted,$(EXPLORED)) $(if $(EXPORT),--export=$(call quoted,$(EXPORT))) $(EXPLORE_FLAGS)

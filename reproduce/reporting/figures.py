@@ -47,10 +47,10 @@ def to_svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def to_png(figure: Figure) -> bytes:
-    """A figure as a PNG file's content, at 160 dots an inch."""
+def to_png(figure: Figure, dpi: int = 160) -> bytes:
+    """A figure as a PNG file's content, at so many dots an inch."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     plt.close(figure)
     return buffer.getvalue()
 

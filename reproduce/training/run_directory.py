@@ -173,6 +173,7 @@ class RunDirectory:
         self.environment_file = self.path / "environment.json"
         self.weights_file = self.path / "weights.npz"  # all that a released run has of them
         self.training_file = self.path / "training.csv"
+        self.losses_file = self.path / "losses.csv"
         self.timings_file = self.path / "timings.csv"
         self.representation_file = self.path / "representation.npz"
         self.basis_test_file = self.path / "basis_test.csv"
