@@ -43,6 +43,7 @@ def render(runs: Sequence[RunDirectory]) -> dict[str, bytes]:
         )
     html = fill(
         "published.html.j2",
+        pages=[f"{name}/report.html" for name in dict.fromkeys(_folder(run) for run in runs)],
         models=[_model(run) for run in runs],
         words=list(published_tables.WORDS),
         cells=_cells(attributes, [_name(run) for run in of_photographs]),
@@ -65,6 +66,11 @@ def render(runs: Sequence[RunDirectory]) -> dict[str, bytes]:
 
 def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
+
+
+def _folder(run: RunDirectory) -> str:
+    """Where a run and its report are, beside the page."""
+    return run.path.parent.parent.name
 
 
 def _name(run: RunDirectory) -> str:

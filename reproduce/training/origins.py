@@ -20,9 +20,9 @@ _LICENCES = {
     "dsprites": "weights: MIT",
     "celeba": "weights: MIT; CelebA's terms: non-commercial research only",
 }
-# Published test losses are those of the first batch of 1,000 images, of which FactorVAE's loss takes
-# the first half, divided by the number of batches in the data set: so they are met within rounding
-# where the images are known.
+# Published test losses are of the first batch of 1,000 images, of which FactorVAE takes the first
+# half, divided by the number of batches in the data set: so they are met within rounding where the
+# images are known.
 _BATCH = 1_000
 _NUM_IMAGES = {"dSprites": 737_280, "CelebA": 202_599}
 _DATA_SETS = {"dsprites": "dSprites", "celeba": "CelebA"}
