@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from reproduce.basis.decodability import MIN_R2
-from reproduce.reporting import figures, published_strips, published_tables, seed_verdicts
+from reproduce.reporting import (
+    figures,
+    published_strips,
+    published_tables,
+    result_tables,
+    seed_verdicts,
+)
 from reproduce.reporting.template import fill
 from reproduce.training.run_directory import RunDirectory
 
@@ -125,6 +131,6 @@ def _leakage(run: RunDirectory) -> list[dict[str, Any]]:
     file = run.path / "leakage.csv"
     if not file.exists():
         return []
-    table = seed_verdicts.read_table(file, ["axis", "purity", "dead"])
+    table = result_tables.read(file, ["axis", "purity", "dead"])
     names = [column for column in table.columns if column not in ("axis", "purity", "dead")]
     return [{"model": _name(run), "names": names, "rows": _rows(table)}]

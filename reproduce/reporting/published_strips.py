@@ -14,7 +14,7 @@ from data.files import load_npz
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
 from reproduce.metrics.information import entropies, mutual_information
-from reproduce.reporting import seed_verdicts, style
+from reproduce.reporting import result_tables, style
 from reproduce.training.run_directory import RunDirectory
 
 _FACE = 72  # pixels a side, on the page
@@ -38,7 +38,7 @@ def draw(run: RunDirectory, title: str) -> Figure:
     """
     encoded = representation.load(run.representation_file)
     arrays = load_npz(run.traversals_file, ["learned/frames", "learned/directions"])
-    steps = seed_verdicts.read_table(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
+    steps = result_tables.read(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
     blocks = [name for name in ("learned", "random_0") if f"{name}/frames" in arrays]
     num_rows = max(len(arrays[f"{name}/frames"]) for name in blocks)
     num_frames = arrays["learned/frames"].shape[1]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from data.files import InputError
 from reproduce.basis import factor_verdicts, representation
-from reproduce.reporting import seed_verdicts
+from reproduce.reporting import result_tables
 from reproduce.training import vae_losses
 from reproduce.training.run_directory import RunDirectory
 
@@ -54,7 +54,7 @@ def attributes(run: RunDirectory) -> pd.DataFrame:
         file = test.with_name("factor_test.csv")
         if instrument == "decoder" and not file.exists():
             continue
-        frame = seed_verdicts.read_table(file, factor_verdicts.COLUMNS)
+        frame = result_tables.read(file, factor_verdicts.COLUMNS)
         all_latents, active = (frame[frame["family"] == family] for family in _NULLS)
         if active.empty or all_latents.empty:
             raise InputError(f"{file}: lacks one of the nulls {', '.join(_NULLS)}; test by both")
@@ -108,7 +108,7 @@ def losses(runs: Sequence[RunDirectory]) -> pd.DataFrame:
     for run in runs:
         config = run.read_config()
         assert config.origin is not None
-        table = seed_verdicts.read_table(run.losses_file, vae_losses.COLUMNS)
+        table = result_tables.read(run.losses_file, vae_losses.COLUMNS)
         table.insert(0, "tested_on", config.data_set)
         table.insert(0, "model", config.origin.name)
         for term in ("reconstruction", "kl"):
@@ -127,7 +127,7 @@ def metrics(runs: Sequence[RunDirectory]) -> pd.DataFrame:
     for run in runs:
         config = run.read_config()
         assert config.origin is not None
-        frame = seed_verdicts.read_table(run.basis_test_file, ["family", "metric", "observed"])
+        frame = result_tables.read(run.basis_test_file, ["family", "metric", "observed"])
         active = len(representation.load(run.representation_file).active())
         for metric in dict.fromkeys(frame.loc[frame["family"] == "haar", "metric"]):
             of_metric = frame[frame["metric"] == metric]

@@ -38,7 +38,7 @@ def test_models_are_found_and_each_step_follows_from_the_one_before(folder, tmp_
 
 
 def test_a_folder_without_models_is_named(tmp_path, run_program):
-    with pytest.raises(InputError, match="model.pt"):
+    with pytest.raises(InputError, match=r"model\.pt"):
         published_models.find(tmp_path)
     done = run_program("published", f"--weights={tmp_path}")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
