@@ -12,6 +12,7 @@ Examples:
     python -m reproduce.represent --run_dir=runs/b --seed=0 --output=same_images/b.npz
     python -m reproduce.represent --run_dir=runs/a --from_prior --predictor=runs/predictor
     python -m reproduce.represent --run_dir=runs/imported --dataset=faces
+    python -m reproduce.represent --run_dir=runs/imported --from_prior --predictor=face_landmarks
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ _FROM_PRIOR = flags.DEFINE_bool(
     "from_prior", False, "Draw latents from the model's prior, decode them, and read the factors."
 )
 _PREDICTOR = flags.DEFINE_string(
-    "predictor", None, "With --from_prior: a finished run of --model=factor_predictor."
+    "predictor",
+    None,
+    "With --from_prior: a finished run of --model=factor_predictor, or face_landmarks, which reads "
+    "aligned faces.",
 )
 _BLOCK = flags.DEFINE_string(
     "block", None, "With --from_prior: the latent block that is tested; by default the first."
@@ -54,6 +58,7 @@ _DATASET = flags.DEFINE_string(
 )
 _VARIANT = flags.DEFINE_string("variant", "", "With --dataset: its variant.")
 _DATA_FILE = flags.DEFINE_string("data_file", None, "With --dataset=npz: the .npz.")
+_FACE_LANDMARKS = "face_landmarks"  # as `reproduce.traversal.face_reader` calls itself
 _OUTPUT = flags.DEFINE_string("output", None, "Another file, which the run does not know of.")
 
 
@@ -73,7 +78,7 @@ def main() -> None:
     default = run.decoder_representation_file if _FROM_PRIOR.value else run.representation_file
     output = Path(_OUTPUT.value or default)
     check_outputs([output], [run.config_file, *filter(None, [config.data_file])])
-    if _FROM_PRIOR.value:
+    if _FROM_PRIOR.value and _PREDICTOR.value != _FACE_LANDMARKS:
         run.check_predictor(RunDirectory(_PREDICTOR.value))
     if _DATASET.value:
         program.require_choice(_DATASET.value, data.DATASETS, "data set")
@@ -112,11 +117,14 @@ def _encoded(run: RunDirectory, seed: int) -> Representation:
 def _decoded(run: RunDirectory, seed: int) -> Representation:
     """The decoder's side."""
     from reproduce.training import progress, trained_model
-    from reproduce.traversal import decoder_side, readers
+    from reproduce.traversal import decoder_side, face_reader, readers
 
     model = trained_model.load_model(run)
     block = decoder_side.block_of(model, _BLOCK.value)
-    reader = readers.of_predictor(RunDirectory(_PREDICTOR.value), seed)
+    if _PREDICTOR.value == _FACE_LANDMARKS:
+        reader = face_reader.load()
+    else:
+        reader = readers.of_predictor(RunDirectory(_PREDICTOR.value), seed)
     with progress.bar(desc="decoding", total=_NUM_POINTS.value, unit=" images") as bar:
         result = decoder_side.from_prior(model, reader, _NUM_POINTS.value, seed, block, bar.update)
     assert result.reading is not None
