@@ -24,7 +24,11 @@ from reproduce.pipeline.executors import LocalExecutor
 _WEIGHTS = flags.DEFINE_string("weights", None, "A folder with a folder for each model.")
 _OUTPUT = flags.DEFINE_string("output", "results/published", "A folder.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9_999, "Draws of each null family.", lower_bound=1)
-_VARIANT = flags.DEFINE_string("face_variant", "", "The variant of the faces; the plain one.")
+_VARIANT = flags.DEFINE_string(
+    "face_variant",
+    "celeba_crop",
+    "The variant of the faces that models of photographs are tested on; empty for the plain ones.",
+)
 _WORKERS = flags.DEFINE_integer(
     "workers", None, "Programs at once; by default one a core.", lower_bound=1
 )

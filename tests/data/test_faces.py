@@ -411,7 +411,10 @@ def test_cache_of_another_version_is_rendered_anew(few, tmp_path, caplog, monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "entangled"}, "no variant 'entangled'; expected correlated, or none"),
+        (
+            {"variant": "entangled"},
+            "no variant 'entangled'; expected correlated, celeba_crop, or none",
+        ),
         (
             {"data_source": "tfds"},
             "faces is not read from data_source=tfds; expected one of rendered",
@@ -422,3 +425,14 @@ def test_cache_of_another_version_is_rendered_anew(few, tmp_path, caplog, monkey
 def test_misuse_is_named(arguments, message):
     with pytest.raises(InputError, match=message):
         data.load("faces", **arguments)
+
+
+def test_faces_are_placed_as_in_aligned_photographs():
+    rows = np.arange(64, dtype=np.uint8)[None, :, None, None] * np.ones((1, 1, 64, 3), np.uint8)
+    placed = faces.as_aligned(rows)[0, :, 0, 0].astype(float)
+    # Row r holds what was at (r - .51 h) / .8 + .435 h, up to the edges, where it goes on.
+    expected = ((np.arange(64) + 0.5) / 64 - 0.51) / 0.8 * 64 + 0.435 * 64 - 0.5
+    np.testing.assert_allclose(placed, np.clip(expected, 0, 63), atol=0.51)
+    assert placed[0] == 0
+    eyes = round(0.51 * 64 - 0.5)
+    assert placed[eyes] == pytest.approx(0.435 * 64 - 0.5, abs=1)
