@@ -19,7 +19,7 @@ from data.files import atomic_write, write_text
 from paper import claims, mechanisms, pictures, plots
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
-from paper.sources import FACES, LONG, SHORT, MissingError, Results
+from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
 
 TEXT = Path(__file__).parent / "paper.typ"
 _DPI = 300
@@ -38,7 +38,7 @@ def figures() -> dict[str, Callable[[Results], Figure]]:
         ):
             label = make.__name__.replace("_", "-")
             found[f"{label}-{profile}"] = partial(make, profile=profile)
-    for profile in (SHORT, FACES, LONG):
+    for profile in (SHORT, FACES, LONG, QUICK):
         found[f"posteriors-{profile}"] = partial(plots.posteriors, profile=profile)
     return found
 
@@ -56,6 +56,8 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
         found[f"settings-{profile}"] = partial(made_tables.settings, profile=profile)
         found[f"picking-{profile}"] = partial(made_tables.picking, profile=profile)
+    for profile in (QUICK, QUICK_FACES):
+        found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
     for file in mechanisms.FILES:
         found[file.replace("_", "-")] = partial(mechanisms.table, file=file)
     return found

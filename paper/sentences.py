@@ -20,6 +20,8 @@ from paper.sources import (
     LONG,
     POSTERIORS,
     PROSE,
+    QUICK,
+    QUICK_FACES,
     SHORT,
     SYSTEMS,
     TURNED,
@@ -32,7 +34,13 @@ from reproduce.metrics.registry import DECODER_SIDE
 _CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
 }
-_DATA = {SHORT: "dSprites", FACES: "the synthetic faces", LONG: "dSprites, trained for longer"}
+_DATA = {
+    SHORT: "dSprites",
+    FACES: "the synthetic faces",
+    LONG: "dSprites, trained for longer",
+    QUICK: "dSprites, by models that show every factor",
+    QUICK_FACES: "the synthetic faces, by models that show more of them",
+}
 
 
 def test(results: Results, profile: str, arm: str, metric: str) -> str:
@@ -111,15 +119,18 @@ def holm(results: Results, profile: str) -> str:
 
 
 def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
-    """The systems by what their primary test says: `special`, `uncorrected` or `same`.
+    """The systems by what their primary test says.
 
-    `uncorrected` would be special alone, and is not after Holm's correction.
+    `special` or `same`; `uncorrected` would be special alone, and is not after Holm's correction;
+    of an `inconclusive` one the model is not good enough for its axes to be judged.
     """
-    found: dict[str, list[str]] = {"special": [], "uncorrected": [], "same": []}
+    found: dict[str, list[str]] = {"special": [], "uncorrected": [], "same": [], "inconclusive": []}
     for arm in SYSTEMS:
         row = results.primary(profile, arm)
         kept = pd.isna(row["holm_p"]) or row["holm_p"] <= 0.05
         outcome = "same" if not row["special"] else "special" if kept else "uncorrected"
+        if row.get("gate") == "failed":
+            outcome = "inconclusive"
         found[outcome].append(PROSE[arm])
     return found
 
@@ -136,6 +147,7 @@ def answer(results: Results, profile: str) -> str:
         ("special", "are distinguishable from random ones"),
         ("uncorrected", "are distinguishable from random ones only before Holm's correction"),
         ("same", "are not distinguishable from random ones"),
+        ("inconclusive", "are not judged, since its images do not show the factors"),
     ):
         if found[outcome]:
             who = "those of" if parts else "the axes of"
@@ -258,7 +270,7 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
     }
     for file in mechanisms.FILES:
         found[f"mechanisms/{file}"] = partial(mechanisms.found, file=file)
-    profiles: Sequence[str] = (SHORT, FACES, LONG)
+    profiles: Sequence[str] = tuple(_DATA)
     general: dict[str, Any] = {
         "answer": answer,
         "holm": holm,

@@ -45,7 +45,11 @@ def _verdict_row(row: Mapping[str, Any]) -> dict[str, str]:
         "p, all": _p(row["haar_p"]),
         "p, active": _p(row["haar_active_p"]) if active else "–",
         "Holm": _p(holm) if pd.notna(holm) else "–",
-        "special": "yes" if row["special"] else "no",
+        "special": "inconclusive"
+        if row.get("gate") == "failed"
+        else "yes"
+        if row["special"]
+        else "no",
     }
 
 

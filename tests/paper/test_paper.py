@@ -19,7 +19,16 @@ from conftest import ROOT
 from data.files import InputError
 from paper import claims, kept_results, mechanisms, parts, thin
 from paper.sentences import SENTENCES
-from paper.sources import CONTROLS, FACES, LONG, SHORT, SYSTEMS, Results
+from paper.sources import (
+    CONTROLS,
+    FACES,
+    LONG,
+    QUICK,
+    QUICK_FACES,
+    SHORT,
+    SYSTEMS,
+    Results,
+)
 from paper.words import count, decimal, listing, markup, p_value, plain, signed
 from reproduce.mechanisms import results as mechanism_results
 
@@ -205,7 +214,8 @@ def everything(tmp_path_factory) -> Path:
     """A folder of full results that leaves nothing of the paper out."""
     root = tmp_path_factory.mktemp("all") / "results"
     _write_profile(root / SHORT, SYSTEMS)
-    shutil.copytree(root / SHORT, root / FACES)
+    for profile in (FACES, QUICK, QUICK_FACES):
+        shutil.copytree(root / SHORT, root / profile)
     _write_profile(root / LONG, SYSTEMS[:2])
     (root / CONTROLS).mkdir()
     pd.DataFrame([_verdict("autoencoder", "mig"), _verdict("untrained", "mig")]).to_csv(
