@@ -13,6 +13,9 @@ from reproduce.training.run_directory import RunDirectory
 
 FAMILIES = ("haar_active", "haar", "pca", "supervised")
 _CLOSED = tuple(name for name, metric in METRICS.items() if metric.source in CLOSED_FORMS)
+# The FactorVAE score takes five times as long as all others together where there are eleven
+# factors, of which the rendered faces are only a stand-in for what the models know.
+_OF_FACES = tuple(name for name in _CLOSED if METRICS[name].source != "groups")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,7 @@ def chain(model: Published, output: Path, num_bases: int, face_variant: str) -> 
     run = RunDirectory(output / model.trained_on.lower() / "runs" / model.name)
     here = f"--run_dir={run.path}"
     variant = [] if model.trained_on == "dSprites" else [f"--variant={face_variant}"]
+    metrics = _CLOSED if model.trained_on == "dSprites" else _OF_FACES
     weights = f"--weights={model.weights.parent}"
     encoded = run.representation_file
     steps = (
@@ -72,7 +76,7 @@ def chain(model: Published, output: Path, num_bases: int, face_variant: str) -> 
                 "reproduce.basis_test",
                 f"--representation={encoded}",
                 f"--families={','.join(FAMILIES)}",
-                f"--metrics={','.join(_CLOSED)}",
+                f"--metrics={','.join(metrics)}",
                 f"--num_bases={num_bases}",
                 f"--output={run.basis_test_file}",
             ),
