@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reproduce.basis import significance
 
@@ -72,6 +74,14 @@ def test_the_contrast_enumerates_all_ways_to_deal_the_seeds():
 def test_the_contrasts_floor_is_reached_when_the_arms_do_not_overlap():
     p, floor = significance.permutation_contrast([9, 8, 7], [1, 2, 3], np.random.default_rng(0))
     assert p == pytest.approx(floor)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p_values):
+    from statsmodels.stats.multitest import multipletests
+
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(significance.holm(p_values, len(p_values)), expected, atol=1e-12)
 
 
 def test_holm_counts_hypotheses_that_were_not_tested():
