@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import forks
 import numpy as np
 import pytest
 from hypothesis import settings
+from programs import ROOT, command
 
 from reproduce.pipeline import warm
-
-ROOT = Path(__file__).resolve().parents[1]
 
 # As the programs have it, before any test module imports TensorFlow: the kernels decide a result's
 # last bits, and a test's own process is compared with programs.
@@ -85,11 +83,6 @@ def tiny(tmp_path_factory) -> Path:
     names = ["pos_y", "pos_x"]
     np.savez(path, images=images, factors=places, factor_names=names, factor_sizes=[8, 8])
     return path
-
-
-def command(module: str, *flags: str) -> list[str]:
-    """The command line of a program."""
-    return [sys.executable, "-m", f"reproduce.{module}", *flags]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import small_steps
-from conftest import ROOT
+from programs import ROOT
 
 from models import hardware
 

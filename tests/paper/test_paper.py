@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from data.files import InputError
 from paper import claims, kept_results, mechanisms, parts, thin

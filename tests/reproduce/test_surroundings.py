@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, command
+from programs import ROOT, command
 
 from data import files
 from data.files import InputError, atomic_write, exclusive, write_text

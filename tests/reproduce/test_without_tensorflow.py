@@ -11,7 +11,7 @@ import tomllib
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 BLOCK = '''
 import sys

@@ -9,7 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from data import blocks
 from reproduce.basis import assessment, bases, representation

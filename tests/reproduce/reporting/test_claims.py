@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from data.files import InputError
 from reproduce.basis import bases

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from models.keras_settings import KERAS
 

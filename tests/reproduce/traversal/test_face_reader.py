@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from data import faces
 from models.latent_blocks import coordinates
