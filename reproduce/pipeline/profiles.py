@@ -99,7 +99,7 @@ def _changed(arms: tuple[PlannedArm, ...], **changes: str) -> tuple[PlannedArm, 
     return tuple(dataclasses.replace(arm, changes={**arm.changes, **changes}) for arm in arms)
 
 
-_SMOKE = _changed(_pair("smoke"), image_size="32", num_steps="160") + _others("smoke")
+_SMOKE = _changed(_pair("smoke"), image_size="32") + _others("smoke")
 _FACES_SMOKE = _changed(_FACES_QUICK, num_steps="20", log_every="10")
 
 # Chosen for a loss that falls and stays finite, and by nothing else.

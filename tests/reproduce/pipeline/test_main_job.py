@@ -113,8 +113,8 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
     assert page.count("<svg") >= 5
-    # Samples and traversals; heat maps are pictures within their figures.
-    assert page.count('src="data:image/png;base64,') == 2 * len(ARMS)
+    # What the gate looks at, samples and traversals; heat maps are pictures within their figures.
+    assert page.count('src="data:image/png;base64,') == 3 * len(ARMS)
 
 
 def test_the_first_page_is_of_the_first_pair_and_marked_as_unfinished(watched_job):
