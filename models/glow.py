@@ -74,9 +74,8 @@ class Glow:
         zeros = tf.zeros(self._dimension)
         self.prior = tfd.MultivariateNormalDiag(zeros, tf.ones(self._dimension))
         self.distribution = tfd.TransformedDistribution(self.prior, tfb.Invert(self.flow))
-        self.optimizer = optimizers.Adam(
-            schedules.rate_of(settings.learning_rate, settings), epsilon=1e-8
-        )
+        rate = schedules.schedule_of(settings.learning_rate, settings)
+        self.optimizer = optimizers.Adam(rate, epsilon=1e-8)
         self.optimizer.build(self._weights)
 
     @property

@@ -41,6 +41,11 @@ def rate_of(learning_rate: float, settings: Scheduled) -> float | WarmUpAndDecay
     """The rate itself if the settings never change it, else its schedule."""
     if not settings.warmup_steps and not settings.decay_share:
         return learning_rate
+    return schedule_of(learning_rate, settings)
+
+
+def schedule_of(learning_rate: float, settings: Scheduled) -> WarmUpAndDecay:
+    """The rate's schedule, though it may never change."""
     return WarmUpAndDecay(
         learning_rate, settings.warmup_steps, settings.decay_share, settings.training_steps
     )

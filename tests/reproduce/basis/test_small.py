@@ -100,7 +100,7 @@ def test_a_single_random_basis_has_no_spread_and_a_verdict_all_the_same():
         ({"workers": 0}, "workers is 0"),
         ({"families": ["haar", "haar"]}, "family haar is named twice"),
         ({"metrics": ["mig", "mig"]}, "metric mig is named twice"),
-        ({"families": "haar"}, "unknown family 'h'"),
+        ({"families": "h"}, "unknown family 'h'"),
     ],
 )
 def test_numbers_out_of_range_and_names_given_twice_are_refused(change, message):

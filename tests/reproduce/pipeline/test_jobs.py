@@ -102,7 +102,7 @@ def test_the_first_pair_is_tested_first_and_a_long_chain_is_not_the_last(tmp_pat
         pair = [run.path.name for run in runs[:2]]
         size = ordered[0]
         assert size.startswith("predictor ")
-        assert ordered[1:5] == [pair[0], f"purity of {pair[0]}", pair[1], f"purity of {pair[1]}"]
+        assert ordered[1:5] == [pair[0], f"decoder of {pair[0]}", pair[1], f"decoder of {pair[1]}"]
         assert not any("glow" in title for title in ordered[-4:])
         seeds = [title.rpartition("-seed")[2] for title in ordered if "-seed" in title]
         assert sorted(seeds, key=int) == seeds
