@@ -1,7 +1,7 @@
 """The gate: whether a run's model is good enough for a verdict on its axes to mean anything.
 
-What a run must show was fixed before any reported seed was trained (paper/protocol.md). A run that
-fails is inconclusive, never "like random".
+What a run must show was fixed before any reported seed's images were looked at
+(paper/protocol.md). A run that fails is inconclusive, never "like random".
 """
 
 from __future__ import annotations
