@@ -1,4 +1,4 @@
-"""README's examples of extending the kit, each put where it says, in a copy of the tree."""
+"""The examples of extending the kit, each put where its first line says, in a copy of the tree."""
 
 import contextlib
 import re
@@ -34,13 +34,13 @@ def put(tree: Path, file: str, registry: str | None, code: str) -> None:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory) -> Path:
-    """The kit with all of README's examples."""
+    """The kit with all examples of docs/extending.md."""
     tree = tmp_path_factory.mktemp("extended")
     for package in ("data", "models", "reproduce"):
         # With what Numba has compiled beside the modules, which would else be compiled again.
         ignored = shutil.ignore_patterns("node_modules")
         shutil.copytree(ROOT / package, tree / package, ignore=ignored)
-    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    blocks = BLOCK.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
     assert len(blocks) == 9
     for file, registry, code in blocks:
         put(tree, file, registry or None, code)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from data.files import InputError
-from models.registry import MODELS
+from models.registry import MODELS, Model
 from reproduce.training.run_directory import RunDirectory, read_log
 
 READ = 0.8  # of the skill on real images that reading from reconstructions must reach
@@ -67,12 +67,20 @@ def measured(run: RunDirectory) -> pd.DataFrame | None:
     return table
 
 
-def judge(run: RunDirectory, supervised: float | None) -> Outcome | None:
-    """What the gate says of a run; None where its model's images were not looked at.
+def shows(model: Model, quality: pd.DataFrame) -> pd.Series:
+    """Which factors a model's images show, by the rows of its quality.csv: bool [k].
 
     An encoder's factors count where they are read from reconstructions; those of a model without a
     posterior, which need not reconstruct anything, where its samples show them as often as real
     images do.
+    """
+    if model.has_posterior:
+        return quality[_RECONSTRUCTED] >= READ * quality[_REAL]
+    return quality[_SAMPLED] <= DISTANCE
+
+
+def judge(run: RunDirectory, supervised: float | None) -> Outcome | None:
+    """What the gate says of a run; None where its model's images were not looked at.
 
     Args:
         run: The run, with quality.csv and training.csv.
@@ -85,12 +93,10 @@ def judge(run: RunDirectory, supervised: float | None) -> Outcome | None:
     if quality is None:
         return None
     model = MODELS[run.read_config().recipe.model]
+    how = f"are as frequent in samples as in real images, within {DISTANCE}"
     if model.has_posterior:
-        shown = quality[_RECONSTRUCTED] >= READ * quality[_REAL]
         how = f"are read from reconstructions at least {READ} times as well as from real images"
-    else:
-        shown = quality[_SAMPLED] <= DISTANCE
-        how = f"are as frequent in samples as in real images, within {DISTANCE}"
+    shown = shows(model, quality)
     counted = tuple(quality.loc[shown, "factor"])
     reasons = []
     if len(counted) < MIN_FACTORS:

@@ -26,7 +26,7 @@ from models.settings import BetaVAESettings
 from reproduce.training.recipes import RECIPES, find, override
 from reproduce.training.run_directory import RunConfig, RunDirectory
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "celeba.md"
 COUNTS = {"train": 150, "valid": 11, "test": 9}
 LANDMARKS = [  # which the list of TensorFlow Datasets' archive names
     f"{point}_{axis}"
@@ -614,10 +614,10 @@ def test_recipes_are_those_of_the_papers():
     assert RECIPES["burgess2018_celeba"].batch_size == 64
 
 
-def commands_in_the_readme() -> list[dict[str, list[str]]]:
-    """The flags of the README's trainings on CelebA, by name."""
+def commands_on_the_page() -> list[dict[str, list[str]]]:
+    """The flags of the page's trainings on CelebA, by name."""
     commands = []
-    for line in README.read_text().splitlines():
+    for line in PAGE.read_text().splitlines():
         if "reproduce.train --dataset=celeb_a" in line:
             flags = re.findall(r"--(\w+)=(\S+)", line)
             commands.append({name: [v for n, v in flags if n == name] for name, _ in flags})
@@ -631,7 +631,7 @@ def test_training_on_the_official_files_end_to_end(
     run_program, tensorflow, official, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("AXISBIAS_CACHE", str(tmp_path / "cache"))
-    command, *_ = commands_in_the_readme()
+    command, *_ = commands_on_the_page()
     assert command.keys() == {"dataset", "data_source", "data_file", "recipe", "run_dir"}
     flags = ["--dataset=celeb_a", "--data_source=files", f"--data_file={official}"]
     flags += [f"--recipe={command['recipe'][0]}", *(f"--set={k}={v}" for k, v in SHORT.items())]
@@ -662,7 +662,7 @@ def test_commands_for_published_figures_have_their_settings_and_run(
 ):
     from reproduce.training import loop
 
-    command = commands_in_the_readme()[place]
+    command = commands_on_the_page()[place]
     changes = dict(item.split("=") for item in command["set"])
     recipe = override(find("beta_vae", command["recipe"][0]), changes)
     settings = BetaVAESettings(network="burgess2018", objective=objective, **pressure)

@@ -1,4 +1,4 @@
-"""Testing a representation needs no TensorFlow: README's section runs where there is none."""
+"""Testing a representation needs no TensorFlow: the pages that say so run where there is none."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def environment(tmp_path_factory):
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
 
 
-README = (ROOT / "README.md").read_text()
-SECTION = README.split("## Your own representation")[1].split("\n## ")[0]
+PAGE = (ROOT / "docs" / "representation.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def run(arguments, environment, cwd):
@@ -50,25 +50,39 @@ def run(arguments, environment, cwd):
     )
 
 
-def test_readmes_section_runs_from_the_array_to_the_page(environment, tmp_path):
+def test_the_page_runs_from_the_array_to_the_report(environment, tmp_path):
     done = run(["-c", "\n".join(cells())], environment, tmp_path)
     assert done.returncode == 0, done.stderr
-    (command,) = re.findall(r"-m (reproduce\.basis_test --rep.*--report=report.html)", SECTION)
+    (command,) = re.findall(r"-m (reproduce\.basis_test --rep.*--report=report.html)", PAGE)
     flags = [*command.split(), "--num_bases=19"]
     done = run(["-m", *flags], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "basis_test.csv").set_index("family")
     assert table.loc["haar", "p_value"] == 1 / 20
     assert "aligned beyond chance" in (tmp_path / "report.html").read_text()
-    (command,) = re.findall(r"-m (reproduce\.score --rep.*--output=scores.csv)", SECTION)
+    (command,) = re.findall(r"-m (reproduce\.score --rep.*--output=scores.csv)", PAGE)
     done = run(["-m", *command.split()], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 3
 
 
+def test_readmes_ten_lines_run(environment, tmp_path):
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    arrays = re.search(r"^rng = .*^latents = .*?\n", PAGE, re.DOTALL | re.MULTILINE)
+    (notebook,) = re.findall(r"`(from reproduce\.api [^`]*)`", README)
+    fewer = notebook.replace("(latents, factors)", "(latents, factors, num_bases=19)")
+    code = block.replace("import numpy as np\n", f"import numpy as np\n{arrays[0]}") + fewer
+    done = run(["-c", code], environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    (command,) = re.findall(r"-m (reproduce\.basis_test .*)", README)
+    done = run(["-m", *command.split(), "--num_bases=19"], environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "aligned beyond chance" in (tmp_path / "report.html").read_text()
+
+
 def cells():
-    """What README's section would have a notebook run, with fewer bases; then in two processes."""
-    saving, notebook = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    """What the page would have a notebook run, with fewer bases; then in two processes."""
+    saving, notebook = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     last = "assess_basis(latents, factors, metrics=['sap'], num_bases=9, num_fits=3, workers=2)"
     return [
         saving,
@@ -108,7 +122,7 @@ print(json.dumps(found))
 """
 
 
-def test_readmes_cells_run_in_what_a_notebook_is(environment, tmp_path):
+def test_the_pages_cells_run_in_what_a_notebook_is(environment, tmp_path):
     done = run(["-c", KERNEL, json.dumps(cells())], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -116,7 +130,7 @@ def test_readmes_cells_run_in_what_a_notebook_is(environment, tmp_path):
     assert found["num_bases"] == [3, 3]
 
 
-def test_readmes_section_runs_in_a_notebook(environment, tmp_path):
+def test_the_page_runs_in_a_notebook(environment, tmp_path):
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")

@@ -1,0 +1,239 @@
+"""What result files come to, as Markdown: the answer in a table and in sentences.
+
+Every sentence follows from the files, whichever way they come out: by p-values after Holm's
+correction and by differences with their intervals. Both versions of verdict.csv are read; the
+first one has neither intervals nor a column `verdict` (paper/protocol.md, Deviations).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from models.registry import MODELS
+from paper.regions import paragraph, table
+from paper.sources import POSTERIORS, PROSE, SYSTEMS, MissingError, Results, name
+from paper.words import count, decimal, listing, p_value, plain, thousands
+from reproduce.metrics.registry import DECODER_SIDE
+from reproduce.reporting import gate
+
+ALIGNED, EQUIVALENT, INCONCLUSIVE = "aligned", "equivalent to random", "inconclusive"
+ALPHA = 0.05
+_MARGIN = ".02 MIG"
+_NONE = "–"
+_SIDES = {"mig": "MIG, encoder side", f"{DECODER_SIDE}mig": "MIG, decoder side"}
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """One of the three verdicts; of version 1's rows as far as they allow one."""
+    if row.get("gate") == gate.FAILED:
+        return INCONCLUSIVE
+    if isinstance(row.get("verdict"), str):
+        return str(row["verdict"])
+    holm = row.get("holm_p", math.nan)
+    corrected = bool(pd.isna(holm) or holm <= ALPHA)
+    return ALIGNED if row["special"] and corrected else INCONCLUSIVE
+
+
+def metric_name(metric: str) -> str:
+    """A column of result tables in words."""
+    if metric in _SIDES:
+        return _SIDES[metric]
+    block = metric.removeprefix("traversal_purity").removesuffix("_linear").strip("_")
+    steps = ", small steps" if metric.endswith("_linear") else ""
+    return "traversal purity" + (f" of {block}" if block else "") + steps
+
+
+def beta_in_words(settings: Mapping[str, Any], shape: Sequence[int]) -> str:
+    """A VAE's beta with its unit: the reconstruction is summed over the pixels of an image."""
+    height, width, _ = shape
+    return f"beta {plain(settings['beta'])} per image of {height} × {width}"
+
+
+def per_pixel(settings: Mapping[str, Any], shape: Sequence[int], height: int = 64) -> str:
+    """The beta of larger images that weighs as much per pixel; empty if they are no larger."""
+    ratio = height**2 / (shape[0] * shape[1])
+    same = plain(settings["beta"] * ratio)
+    return f" (per pixel as {same} per image of {height} × {height})" if ratio != 1 else ""
+
+
+def training(results: Results, profile: str) -> str:
+    """How the VAEs of a profile were trained."""
+    config = results.runs(profile, POSTERIORS[0])[0].settings()
+    recipe, shape = config["recipe"], config["image_shape"]
+    settings = recipe["settings"]
+    images = thousands(recipe["num_steps"] * recipe["batch_size"])
+    return f"{beta_in_words(settings, shape)}{per_pixel(settings, shape)}, {images} images"
+
+
+def answers(results: Results, data: Mapping[str, str]) -> str:
+    """Every system's primary test, a row each.
+
+    Args:
+        results: The result files.
+        data: Data sets in words, by profile.
+    """
+    rows = []
+    for profile, words in data.items():
+        for arm in SYSTEMS:
+            row = results.primary(profile, arm)
+            rows.append(
+                [
+                    words,
+                    name(arm),
+                    str(row["num_seeds"]),
+                    _shown(results, profile, arm),
+                    metric_name(row["metric"]),
+                    decimal(row["haar_observed"]),
+                    decimal(row["haar_null_mean"]),
+                    _difference(row),
+                    _p(row["holm_p"]),
+                    verdict(row),
+                ]
+            )
+    columns = ["data", "model", "seeds", "factors shown", "measure", "learned", "random"]
+    return table([*columns, "difference", "p", "verdict"], rows)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """The learned basis less the mean of random ones, with its interval where there is one."""
+    value = row["haar_observed"] - row["haar_null_mean"]
+    low, high = row.get("haar_low", math.nan), row.get("haar_high", math.nan)
+    return decimal(value) + ("" if pd.isna(low) else f" ({decimal(low)} to {decimal(high)})")
+
+
+def _p(value: Any) -> str:
+    return _NONE if value is None or pd.isna(value) else p_value(value).removeprefix("= ")
+
+
+def _shown(results: Results, profile: str, arm: str) -> str:
+    """How many factors count in every seed, of how many."""
+    counted: list[set[str]] = []
+    total = 0
+    for run in results.runs(profile, arm):
+        try:
+            quality = run.table("quality.csv", gate.COLUMNS)
+        except MissingError:
+            return _NONE
+        shown = gate.shows(MODELS[arm.partition("/")[0]], quality)
+        counted.append(set(quality.loc[shown, "factor"]))
+        total = len(quality)
+    return f"{len(set.intersection(*counted))} of {total}"
+
+
+def tests(results: Results, profile: str) -> str:
+    """Every test of a profile's verdict.csv, a row each."""
+    frame = results.table(f"{profile}/verdict.csv", ["model", "metric", "special", "haar_p"])
+    rows = []
+    for record in frame.to_dict("records"):
+        row = {str(key): value for key, value in record.items()}
+        rows.append(
+            [
+                name(row["model"]),
+                metric_name(row["metric"]),
+                str(row["num_seeds"]),
+                decimal(row["haar_observed"]),
+                f"{decimal(row['haar_null_mean'])} ± {decimal(row['haar_null_sd'])}",
+                _difference(row),
+                _p(row["haar_p"]),
+                _p(row.get("haar_active_p")),
+                _p(row["holm_p"]),
+                _alone(row),
+            ]
+        )
+    columns = ["model", "measure", "seeds", "learned", "random ± SD", "difference"]
+    return table([*columns, "p, all", "p, active", "Holm", "verdict"], rows)
+
+
+def _alone(row: Mapping[str, Any]) -> str:
+    """A verdict, with word of a failed gate, and of a p-value that was not corrected."""
+    if row.get("gate") == gate.FAILED:
+        return f"{INCONCLUSIVE} (gate)"
+    found = verdict(row)
+    return f"{found}, uncorrected" if found == ALIGNED and pd.isna(row["holm_p"]) else found
+
+
+def verdicts(results: Results, profile: str, data: str) -> str:
+    """The verdicts by primary metrics in sentences, the contrast, and what disagrees."""
+    return "\n\n".join(
+        part
+        for part in (
+            paragraph(
+                *_by_verdict(results, profile, data),
+                contrast(results, profile),
+                f"The VAEs: {training(results, profile)}.",
+            ),
+            paragraph(*_disagreements(results, profile)),
+        )
+        if part
+    )
+
+
+def _by_verdict(results: Results, profile: str, data: str) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for arm in SYSTEMS:
+        row = results.primary(profile, arm)
+        p = "" if row.get("gate") == gate.FAILED else f" (p {p_value(row['holm_p'])})"
+        groups.setdefault(_claim(row), []).append(f"{PROSE[arm]}{p}")
+    first, *others = [f"the axes of {listing(arms)} {claim}." for claim, arms in groups.items()]
+    return [f"On {data}, {first}", *(text[0].upper() + text[1:] for text in others)]
+
+
+def _claim(row: Mapping[str, Any]) -> str:
+    """What may be said of a row's axes."""
+    if row.get("gate") == gate.FAILED:
+        return f"are inconclusive, since the model did not pass the gate ({row['gate_reasons']})"
+    found = verdict(row)
+    if found == ALIGNED:
+        return "match the factors better than random ones do"
+    if found == EQUIVALENT:
+        return f"match the factors as random ones do, within {_MARGIN}"
+    if row["special"]:
+        return "are inconclusive: better than random ones by the test alone, not after correction"
+    return "are inconclusive: not distinguishable from random ones, nor shown to be equivalent"
+
+
+def contrast(results: Results, profile: str) -> str:
+    """Whether the posterior makes the difference, by MIG."""
+    try:
+        row = results.contrast(profile, "mig")
+    except MissingError:
+        return ""
+    shows = "shows" if row["holm_p"] <= ALPHA else "does not show"
+    better = "match the factors better than those of the full-covariance one"
+    size = ""
+    if pd.notna(row.get("low")):
+        interval = f"95% interval {decimal(row['low'])} to {decimal(row['high'])}"
+        size = f"a difference of {decimal(row['difference'])} MIG, {interval}; "
+    seeds = count(int(row["num_seeds"]))
+    text = (
+        f"The contrast {shows} that the axes of the diagonal posterior {better} ({size}"
+        f"p {p_value(row['p_value'])}, after correction {_p(row['holm_p'])}; "
+        f"{seeds} seeds an arm allow {_p(row['smallest_p'])} at best)."
+    )
+    if "fits_match" in row and not row["fits_match"]:
+        text += " The two arms' losses do not end alike, so that it may be a contrast of fits."
+    return text
+
+
+def _disagreements(results: Results, profile: str) -> list[str]:
+    """Exploratory tests that say another thing than an arm's primary one, without correction."""
+    frame = results.table(f"{profile}/verdict.csv", ["model", "metric", "special"])
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for arm in SYSTEMS:
+        primary = results.primary(profile, arm)
+        if primary.get("gate") == gate.FAILED:
+            continue
+        own = verdict(primary) == ALIGNED
+        others = frame[frame["model"].eq(arm) & frame["metric"].ne(primary["metric"])]
+        contrary = others[others["special"].astype(bool) != own]["metric"]
+        if len(contrary):
+            found[not own].append(f"{PROSE[arm]} ({', '.join(map(metric_name, contrary))})")
+    says = {
+        True: "Other measures, uncorrected, do call axes better than random ones: those of",
+        False: "Other measures, uncorrected, do not single out the axes of",
+    }
+    return [f"{says[special]} {listing(arms)}." for special, arms in found.items() if arms]

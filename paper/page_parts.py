@@ -1,0 +1,130 @@
+"""The parts of README.md and docs/ that a program writes, by the names of their regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from paper import command_reference, findings, kinds, mechanisms, published
+from paper.regions import filled, paragraph, table
+from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
+from paper.words import decimal, plain, thousands
+
+_DATA = {
+    QUICK: "dSprites",
+    QUICK_FACES: "the rendered faces",
+    SHORT: "dSprites",
+    FACES: "the rendered faces",
+}
+_ANSWER = {QUICK: "dSprites", QUICK_FACES: "faces"}
+
+
+def _of_results() -> Mapping[str, Callable[[Results], str]]:
+    """The parts that say what result files say."""
+    found: dict[str, Callable[[Results], str]] = {
+        "answers": partial(findings.answers, data=_ANSWER),
+        "published": published.summary,
+        "published-models": published.by_model,
+        "earlier": earlier,
+        "long-tests": partial(findings.tests, profile=LONG),
+        "mechanisms": experiments,
+        "face-reader": face_reader,
+        "study-coverage": study_coverage,
+    }
+    for profile, data in _DATA.items():
+        found[f"{profile}-verdicts"] = partial(findings.verdicts, profile=profile, data=data)
+        found[f"{profile}-tests"] = partial(findings.tests, profile=profile)
+    return found
+
+
+def pages(results: Results, root: Path) -> dict[Path, str]:
+    """What README.md and each page of docs/ should hold, by their files.
+
+    A part whose result file is missing says so.
+
+    Args:
+        results: The result files.
+        root: The folder of README.md and docs/.
+
+    Raises:
+        InputError: If a result file is damaged, or a page's marks are wrong.
+    """
+
+    def said(part: Callable[[Results], str]) -> str:
+        try:
+            return part(results)
+        except MissingError as error:
+            return f"*{error}*"
+
+    parts: dict[str, Callable[[], str]] = {"commands": command_reference.page, **kinds.TABLES}
+    parts |= {name: partial(said, part) for name, part in _of_results().items()}
+    files = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return {file: filled(file.read_text(encoding="utf-8"), parts) for file in files}
+
+
+def earlier(results: Results) -> str:
+    """What the first, short trainings on dSprites gave, and whether that is another answer."""
+    arm = findings.POSTERIORS[0]
+    row, later = results.primary(SHORT, arm), results.primary(QUICK, arm)
+    says = findings.verdict(row)
+    text = [
+        "The first models were trained more shortly and with a stronger penalty "
+        f"({findings.training(results, SHORT)}), and show position and size alone. Judged by the "
+        f"protocol's version 1, the diagonal VAE's axes were {says} (MIG "
+        f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])}).",
+        findings.contrast(results, SHORT),
+    ]
+    if says != findings.verdict(later):
+        text.append(
+            "Why the answers differ, by beta or by what the models show, is not settled; "
+            "`paper/sweeps/beta.toml` is the sweep that asks."
+        )
+    return paragraph(*text)
+
+
+def experiments(results: Results) -> str:
+    """What the literature's experiments gave, statement by statement."""
+    rows = []
+    for file in mechanisms.FILES:
+        frame = results.table(f"mechanisms/{file}.csv", ["arm", "expected", "holds", "sentence"])
+        for row in frame[frame["arm"] == "summary"].to_dict("records"):
+            holds = "yes" if row["holds"] else "no"
+            rows.append([file.replace("_", " "), str(row["expected"]), holds, str(row["sentence"])])
+    return table(["experiment", "published", "as published?", "here"], rows)
+
+
+def face_reader(results: Results) -> str:
+    """How exactly the reader of faces reads each attribute of rendered ones."""
+    columns = ["attribute", "truth", "unit", "correlation", "rmse", "sd_of_truth", "images"]
+    frame = results.table("face_reader.csv", columns)
+    rows = [
+        [
+            str(row["attribute"]).replace("_", " "),
+            str(row["truth"]).replace("_", " "),
+            decimal(row["correlation"], 2),
+            f"{row['rmse']:.2g} {row['unit']}",
+            f"{row['sd_of_truth']:.2g}",
+        ]
+        for row in frame.to_dict("records")
+    ]
+    images = thousands(frame["images"].max())
+    return table(["what is read", f"of {images} faces", "correlation", "error", "SD"], rows)
+
+
+def study_coverage(results: Results) -> str:
+    """How often the study's analysis errs on simulated raters."""
+    columns = ["preference", "studies", "coverage", "mixed_model_rejects", "equivalence_declared"]
+    frame = results.table("study_coverage.csv", columns)
+    rows = [
+        [
+            plain(row["preference"]),
+            thousands(row["studies"]),
+            decimal(row["coverage"]),
+            decimal(row["mixed_model_rejects"]),
+            decimal(row["equivalence_declared"]),
+        ]
+        for row in frame.to_dict("records")
+    ]
+    measured = ["95% intervals that cover it", "a preference is found", "equivalence is declared"]
+    return table(["planted preference", "simulated studies", *measured], rows)
