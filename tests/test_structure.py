@@ -1,4 +1,4 @@
-"""The structure that docs/extending.md describes: commands on top, no import upwards or in a circle."""
+"""The structure that docs/extending.md describes: commands on top, no import up or in a circle."""
 
 import ast
 import graphlib
