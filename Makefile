@@ -18,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 quoted = '$(subst ','\'',$(1))'
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms published explore test lint benchmark calibration study collect study-page explore-page claims paper clean
+.PHONY: help reproduce reproduce-beta_vae reproduce-infogan reproduce-glow controls mechanisms published explore test lint benchmark calibration study collect study-page explore-page claims paper readme clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -87,6 +87,9 @@ calibration: $(VENV)/.main  ## Measure how often the test errs, and its power (h
 
 claims: $(VENV)/.main  ## Check the published claims of paper/claims.toml against the results.
 	$(RUN) -m reproduce.claims --results=$(call quoted,$(OUTPUT))
+
+readme: $(VENV)/.main  ## Fill README and docs/ from result files (RESULTS=paper/results).
+	$(RUN) -m paper.readme --results=$(call quoted,$(RESULTS))
 
 paper: $(PAPER)/.paper  ## Build the paper from result files (RESULTS=paper/results), without TensorFlow.
 	$(PAPER)/bin/python -m paper.build --results=$(call quoted,$(RESULTS))

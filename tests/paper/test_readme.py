@@ -20,7 +20,7 @@ PROFILE = "made-up"
 def test_the_pages_are_as_the_program_writes_them():
     written = page_parts.pages(Results(ROOT / "paper" / "results"), ROOT)
     changed = [file.name for file, text in written.items() if file.read_text("utf-8") != text]
-    assert changed == [], "run `.venv/bin/python -m paper.readme`"
+    assert changed == [], "run `make readme`"
 
 
 def test_what_a_missing_file_would_say_is_said_to_be_missing(tmp_path):
