@@ -42,11 +42,20 @@ def _celeba(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     return celeba.load(data_source, data_file, variant)
 
 
-def _dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
-    from data import dsprites
+def _coloured_scene(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import coloured_scene
 
-    del data_file, variant
-    return dsprites.load_tfds() if data_source == "tfds" else dsprites.load()
+    del data_source, data_file, variant
+    return coloured_scene.load()
+
+
+def _dsprites(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import dsprites, dsprites_variants
+
+    del data_file
+    dsprites_variants.check(variant)
+    original = dsprites.load_tfds() if data_source == "tfds" else dsprites.load()
+    return dsprites_variants.of(original, variant) if variant else original
 
 
 def _faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
@@ -64,9 +73,17 @@ def _npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     return own_npz.load(data_file)
 
 
+def _xysquares(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import xysquares
+
+    del data_source, data_file
+    return xysquares.load(variant)
+
+
 DATASETS = {
     "celeb_a": Entry(_celeba, ("rendered", "tfds", "files"), "optional", has_variants=True),
-    "dsprites": Entry(_dsprites, ("rendered", "tfds")),
+    "coloured_scene": Entry(_coloured_scene),
+    "dsprites": Entry(_dsprites, ("rendered", "tfds"), has_variants=True),
     "faces": Entry(
         _faces,
         has_variants=True,
@@ -74,6 +91,7 @@ DATASETS = {
         "likeness.",
     ),
     "npz": Entry(_npz, ("rendered", "tfds", "files"), "needed"),
+    "xysquares": Entry(_xysquares, has_variants=True),
 }
 
 

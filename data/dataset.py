@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from data.drawn import Drawn
 from data.files import InputError
 
 # `categorical` classes have no order; `ordered` ones are equally spaced; those of an `angle` are
@@ -18,12 +19,13 @@ FACTOR_KINDS = ("categorical", "ordered", "angle")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images kept packed in memory, with the class index of every factor of variation.
+    """Images, packed in memory, in a file or yet to be drawn, with the classes of their factors.
 
     Attributes:
         name: The data set's name.
         storage: uint8 [n, bytes]: an image's values in C order, eight to a byte (most significant
-            bit first) where `bits` is 1, one to a byte where it is 8.
+            bit first) where `bits` is 1, one to a byte where it is 8. An array, or what draws its
+            rows when they are asked for.
         bits: 1 for binary images, 8 for values from 0 to 255.
         image_shape: (height, width, channels) of the images that are handed on.
         factors: int [n, k] class indices.
@@ -38,7 +40,7 @@ class Dataset:
     """
 
     name: str
-    storage: np.ndarray
+    storage: np.ndarray | Drawn
     bits: int
     image_shape: tuple[int, int, int]
     factors: np.ndarray
@@ -58,13 +60,19 @@ class Dataset:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over images and factors: two data sets with the same one are the same."""
+        """SHA-256 over images and factors: two data sets with the same one are the same.
+
+        Of images that are drawn, a sample stands for all.
+        """
         if self.known_fingerprint:
             return self.known_fingerprint
-        storage = np.ascontiguousarray(self.storage).data
-        return content_digest(
-            self.bits, self.stored_shape, self.factor_names, [storage], self.factors
+        storage = self.storage
+        parts = (
+            storage.characteristic_parts()
+            if isinstance(storage, Drawn)
+            else [np.ascontiguousarray(storage).data]
         )
+        return content_digest(self.bits, self.stored_shape, self.factor_names, parts, self.factors)
 
     @property
     def stored_shape(self) -> tuple[int, int, int]:

@@ -7,16 +7,15 @@ down, and a pixel is on if its centre is inside the outline, whose vertices are 
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from data import checked
+from data import checked, rendered_cache
 from data.dataset import Dataset, pack
-from data.files import InputError, atomic_write, cache_directory, exclusive
+from data.drawn import grid
+from data.files import InputError, cache_directory
 from data.numba_cache import numba
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "pos_x", "pos_y")
@@ -28,7 +27,6 @@ IMAGE_SIZE = 64
 SUBPIXELS = 256  # vertices lie on a grid of 1/256 pixel, so all that follows is exact in integers
 
 _BYTES = IMAGE_SIZE * IMAGE_SIZE // 8
-_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def outline(shape: int, scale: int, orientation: int) -> np.ndarray:
@@ -167,7 +165,7 @@ def render(factors: np.ndarray) -> np.ndarray:
 
 def all_factors() -> np.ndarray:
     """The factors of every image in the archive's order, the last factor fastest: [737280, 5]."""
-    return np.indices(FACTOR_SIZES, np.int32).reshape(len(FACTOR_SIZES), -1).T
+    return grid(FACTOR_SIZES)
 
 
 def load(cache: Path | None = None) -> Dataset:
@@ -177,28 +175,13 @@ def load(cache: Path | None = None) -> Dataset:
         cache: The folder of the cache file; by default the kit's own.
     """
     path = (cache or cache_directory()) / "dsprites.bits"
-    with exclusive(path.with_suffix(".lock"), wait=True):
-        storage = _read_cache(path)
-        if storage is None:
-            storage = _render_packed(all_factors().astype(np.int64))
-            with atomic_write(path) as file:
-                file.write(storage.data)
-                file.write(hashlib.sha256(storage.data).digest())
-    return _dataset(storage)
-
-
-def _read_cache(path: Path) -> np.ndarray | None:
-    """The cached images, or None where they are missing or damaged (which is logged)."""
-    if not path.exists():
-        return None
-    size = NUM_IMAGES * _BYTES
-    if path.stat().st_size == size + _DIGEST_BYTES:
-        content = np.fromfile(path, np.uint8)
-        storage = content[:size]
-        if hashlib.sha256(storage.data).digest() == content[size:].tobytes():
-            return storage.reshape(NUM_IMAGES, _BYTES)
-    logging.warning("%s is damaged; rendering it anew", path)
-    return None
+    return _dataset(
+        rendered_cache.load(
+            path,
+            (NUM_IMAGES, _BYTES),
+            lambda: _render_packed(all_factors().astype(np.int64)),
+        )
+    )
 
 
 def _dataset(storage: np.ndarray) -> Dataset:

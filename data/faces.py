@@ -6,18 +6,16 @@ picture. The sitter turns; the camera and, but for its own two factors, the ligh
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from data import face_geometry, face_paint, face_renderer
+from data import face_geometry, face_paint, face_renderer, rendered_cache
 from data.dataset import Dataset
 from data.face_geometry import MEAN_BREADTH, Mesh
-from data.files import InputError, atomic_write, cache_directory, exclusive
+from data.files import InputError, cache_directory
 
 # What each class of each factor stands for. Angles are in degrees: azimuths are positive to the
 # viewer's right, elevations upwards; the light's are the camera's, not the head's. Lengths are in
@@ -58,7 +56,6 @@ CORRELATION = 0.8  # of the pairs, before their normal variates are cut into equ
 _EYES, _RENDERED_EYES, _SQUEEZED = 0.51, 0.435, 0.8
 
 _SEED = 20_190_214
-_DIGEST_BYTES = hashlib.sha256().digest_size
 _NUM_CHECKED = 16  # images that tell another version's cache
 
 
@@ -192,13 +189,14 @@ def load(variant: str = "", cache: Path | None = None) -> Dataset:
     factors = draw_factors(variant)
     name = f"faces_{variant}" if variant else "faces"
     path = (cache or cache_directory()) / f"{name}.rgb"
-    with exclusive(path.with_suffix(".lock"), wait=True):
-        storage = _read_cache(path, factors, variant)
-        if storage is None:
-            storage = _render_variant(factors, variant)
-            with atomic_write(path) as file:
-                file.write(storage.data)
-                file.write(hashlib.sha256(storage.data).digest())
+    storage = rendered_cache.load(
+        path,
+        (len(factors), IMAGE_SIZE * IMAGE_SIZE * 3),
+        lambda: _render_variant(factors, variant),
+        lambda found: np.array_equal(
+            found[:_NUM_CHECKED], _render_variant(factors[:_NUM_CHECKED], variant)
+        ),
+    )
     shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
     return Dataset("faces", storage, 8, shape, factors, FACTOR_NAMES, FACTOR_SIZES)
 
@@ -233,21 +231,3 @@ def as_aligned(images: np.ndarray) -> np.ndarray:
         rows = own.astype(np.float32)
         image[:] = np.rint(rows[above] * (1 - share) + rows[above + 1] * share)
     return placed
-
-
-def _read_cache(path: Path, factors: np.ndarray, variant: str) -> np.ndarray | None:
-    """The cached images, or None where they are missing, damaged or outdated (which is logged)."""
-    if not path.exists():
-        return None
-    size = len(factors) * IMAGE_SIZE * IMAGE_SIZE * 3
-    if path.stat().st_size == size + _DIGEST_BYTES:
-        content = np.fromfile(path, np.uint8)
-        storage = content[:size].reshape(len(factors), -1)
-        if hashlib.sha256(storage.data).digest() == content[size:].tobytes():
-            few = _render_variant(factors[:_NUM_CHECKED], variant)
-            if np.array_equal(storage[:_NUM_CHECKED], few):
-                return storage
-            logging.warning("%s is another version's; rendering it anew", path)
-            return None
-    logging.warning("%s is damaged; rendering it anew", path)
-    return None

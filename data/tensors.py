@@ -9,15 +9,18 @@ import numpy as np
 import tensorflow as tf
 
 from data.dataset import Dataset
+from data.drawn import Drawn
 
 LARGEST_ON_DEVICE = 4 << 30  # bytes; CelebA at 64 x 64 has 2.5e9
 
 
-def stays_in_its_file(dataset: Dataset) -> bool:
-    """Whether images are read from a mapped file batch by batch, which XLA cannot do.
+def comes_by_batch(dataset: Dataset) -> bool:
+    """Whether images are drawn, or read from a mapped file, batch by batch, which XLA cannot do.
 
-    A GPU gets them all where they fit; a CPU would only have them in memory twice.
+    A GPU gets all of a file's where they fit; a CPU would only have them in memory twice.
     """
+    if isinstance(dataset.storage, Drawn):
+        return True
     mapped = isinstance(dataset.storage, np.memmap)
     is_large = dataset.storage.nbytes > LARGEST_ON_DEVICE
     return mapped and (is_large or not tf.config.list_physical_devices("GPU"))
@@ -26,18 +29,18 @@ def stays_in_its_file(dataset: Dataset) -> bool:
 def gatherer(dataset: Dataset) -> Callable[[tf.Tensor], tf.Tensor]:
     """Puts a data set on the device and returns the function that gathers images from it.
 
-    One that `stays_in_its_file` is left there, and the function reads from the file.
+    Of one that `comes_by_batch` the function reads or draws what it is asked for.
 
     Returns:
         A function from indices int [batch] to images float32 [batch, height, width, channels] in
         [0, 1], to be called inside a `tf.function`.
     """
-    in_file = stays_in_its_file(dataset)
-    storage = None if in_file else tf.constant(dataset.storage)
+    by_batch = comes_by_batch(dataset)
+    storage = None if by_batch else tf.constant(dataset.storage)
     unpack = _unpack_bits(dataset) if dataset.bits == 1 else _unpack_bytes(dataset)
 
     def gather(indices: tf.Tensor) -> tf.Tensor:
-        if in_file:
+        if by_batch:
             values = tf.numpy_function(dataset.storage.__getitem__, [indices], tf.uint8)
             values.set_shape([*indices.shape, dataset.storage.shape[-1]])
         else:

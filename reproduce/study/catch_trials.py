@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data import dsprites, faces
+from data import coloured_scene, dsprites, faces
 from data.dataset import Dataset
 from data.files import InputError
 
@@ -94,6 +94,17 @@ def _render_faces(indices: np.ndarray) -> np.ndarray:
     return faces.render_values(np.stack(columns, axis=1)).astype(np.float32) / 255
 
 
+def _render_scene(indices: np.ndarray) -> np.ndarray:
+    classes = np.rint(indices).astype(int)
+    classes[:, :3] %= coloured_scene.NUM_HUES
+    return _scene().images(np.ravel_multi_index(tuple(classes.T), coloured_scene.FACTOR_SIZES))
+
+
+@functools.cache
+def _scene() -> Dataset:
+    return coloured_scene.load()
+
+
 DSPRITES = Renderer(
     dsprites.FACTOR_NAMES,
     dsprites.FACTOR_SIZES,
@@ -105,12 +116,21 @@ DSPRITES = Renderer(
 FACES = Renderer(
     faces.FACTOR_NAMES, faces.FACTOR_SIZES, faces.FACTOR_NAMES, (), False, _render_faces
 )
+SCENE = Renderer(
+    coloured_scene.FACTOR_NAMES,
+    coloured_scene.FACTOR_SIZES,
+    tuple(name for name in coloured_scene.FACTOR_NAMES if name != "shape"),
+    ("floor_hue", "wall_hue", "object_hue"),
+    True,
+    _render_scene,
+)
 
 
 def renderer_of(dataset: str, num_channels: int) -> Renderer:
     """The renderer of a data set; of one that has none, the one with as many channels."""
-    own = {"dsprites": DSPRITES, "faces": FACES}
-    return own.get(dataset, DSPRITES if num_channels == 1 else FACES)
+    if dataset == "coloured_scene":
+        return SCENE
+    return DSPRITES if num_channels == 1 else FACES
 
 
 def draw(

@@ -20,7 +20,7 @@ import models
 from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError, write_text
-from data.tensors import gatherer, stays_in_its_file
+from data.tensors import comes_by_batch, gatherer
 from models import hardware
 from models.factor_predictor import held_out
 from reproduce.program import RunError
@@ -193,17 +193,17 @@ def _choose_compilation(
     run: RunDirectory,
 ) -> bool:
     """Whether to compile a step with XLA, decided once a run and written to environment.json."""
-    in_file = stays_in_its_file(dataset)
-    if in_file and xla == "on":
+    by_batch = comes_by_batch(dataset)
+    if by_batch and xla == "on":
         raise InputError(
-            f"xla=on cannot read {dataset.name} from its file, and here it is not put on a "
-            "device; leave it out"
+            f"xla=on cannot read or draw {dataset.name} batch by batch, and here it is not put on "
+            "a device; leave it out"
         )
     known = run.read_environment()
-    if "xla" in known and not in_file:
+    if "xla" in known and not by_batch:
         return bool(known["xla"])
     device = tf.config.list_physical_devices("GPU")
-    if xla == "auto" and device and not in_file:
+    if xla == "auto" and device and not by_batch:
         compiled = _is_faster_compiled(model, config, dataset, strategy)
     else:
         compiled = xla == "on"

@@ -550,7 +550,7 @@ def test_order_of_tensorflow_datasets_is_a_permutation_within_splits():
 def test_tensorflow_gathers_from_the_file_or_the_device(tensorflow, prepared, monkeypatch, in_file):
     from data import tensors
 
-    monkeypatch.setattr(tensors, "stays_in_its_file", lambda dataset: in_file)
+    monkeypatch.setattr(tensors, "comes_by_batch", lambda dataset: in_file)
     indices = np.array([169, 3, 3, 40], np.int32)
     for dataset in (prepared, prepared.at_size(32)):
         gather = tensorflow.function(tensors.gatherer(dataset))
@@ -566,13 +566,13 @@ def test_large_files_stay_where_they_are(tensorflow, prepared, monkeypatch):
 
     gpus = []
     monkeypatch.setattr(tensorflow.config, "list_physical_devices", lambda kind: gpus)
-    assert tensors.stays_in_its_file(prepared)
+    assert tensors.comes_by_batch(prepared)
     in_memory = dataclasses.replace(prepared, storage=np.array(prepared.storage))
-    assert not tensors.stays_in_its_file(in_memory)
+    assert not tensors.comes_by_batch(in_memory)
     gpus.append("GPU:0")
-    assert not tensors.stays_in_its_file(prepared)
+    assert not tensors.comes_by_batch(prepared)
     monkeypatch.setattr(tensors, "LARGEST_ON_DEVICE", prepared.storage.nbytes - 1)
-    assert tensors.stays_in_its_file(prepared)
+    assert tensors.comes_by_batch(prepared)
 
 
 def test_xla_is_refused_for_images_in_a_file(tensorflow, prepared, tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from data import dsprites, faces
+from data import coloured_scene, dsprites, faces
 from data.files import InputError
 from models.latent_blocks import coordinates
 from reproduce.study import catch_trials, design, pairs, responses, strips, study_plan
@@ -188,6 +188,21 @@ def test_renderers_draw_as_the_data_sets_do(monkeypatch):
         catch_trials.FACES.render(classes.astype(float)), faces.render(classes) / 255, atol=1e-6
     )
     assert catch_trials.renderer_of("npz", 3) is catch_trials.FACES
+    assert catch_trials.renderer_of("dsprites", 1) is catch_trials.DSPRITES
+    assert catch_trials.renderer_of("dsprites", 3) is catch_trials.FACES  # a variant in colour
+
+
+def test_catch_trials_of_the_coloured_scene_are_matched(tmp_path, monkeypatch):
+    monkeypatch.setenv("AXISBIAS_CACHE", str(tmp_path))
+    renderer = catch_trials.renderer_of("coloured_scene", 3)
+    turned = np.array([[9, 0, 0, 2, 3, 4], [-1, 0, 0, 2, 3, 4]], float)
+    found = renderer.render(turned)
+    np.testing.assert_array_equal(found[0], found[1])  # a full turn round the hues
+    classes = turned[:1].astype(int)
+    np.testing.assert_array_equal(found[:1], coloured_scene.render(classes) / np.float32(255))
+    pairs_found = catch_trials.draw(renderer, 0.01, 3, NUM_FRAMES, np.random.default_rng(0))
+    for pair in pairs_found:
+        assert pair.single_energy == pytest.approx(pair.double_energy, rel=0.25)
 
 
 # Pairs: a decoder whose six latents move four quarters; the last two move nothing.
