@@ -36,6 +36,13 @@ class Entry:
     notice: str = ""
 
 
+def _cars3d(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import cars3d
+
+    del variant
+    return cars3d.load(data_source, data_file)
+
+
 def _celeba(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     from data import celeba
 
@@ -65,12 +72,32 @@ def _faces(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     return faces.load(variant)
 
 
+def _mpi3d(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import mpi3d
+
+    return mpi3d.load(data_source, data_file, variant)
+
+
 def _npz(data_source: str, data_file: Path | None, variant: str) -> Dataset:
     from data import own_npz
 
     del data_source, variant
     assert data_file is not None
     return own_npz.load(data_file)
+
+
+def _shapes3d(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import shapes3d
+
+    del variant
+    return shapes3d.load(data_source, data_file)
+
+
+def _smallnorb(data_source: str, data_file: Path | None, variant: str) -> Dataset:
+    from data import smallnorb
+
+    del variant
+    return smallnorb.load(data_source, data_file)
 
 
 def _xysquares(data_source: str, data_file: Path | None, variant: str) -> Dataset:
@@ -81,6 +108,7 @@ def _xysquares(data_source: str, data_file: Path | None, variant: str) -> Datase
 
 
 DATASETS = {
+    "cars3d": Entry(_cars3d, ("rendered", "files"), "optional"),
     "celeb_a": Entry(_celeba, ("rendered", "tfds", "files"), "optional", has_variants=True),
     "coloured_scene": Entry(_coloured_scene),
     "dsprites": Entry(_dsprites, ("rendered", "tfds"), has_variants=True),
@@ -90,7 +118,10 @@ DATASETS = {
         notice="The faces are synthetic: drawn by a computer, no photographs, and nobody's "
         "likeness.",
     ),
+    "mpi3d": Entry(_mpi3d, ("rendered", "files"), "optional", has_variants=True),
     "npz": Entry(_npz, ("rendered", "tfds", "files"), "needed"),
+    "shapes3d": Entry(_shapes3d, ("rendered", "tfds", "files"), "optional"),
+    "smallnorb": Entry(_smallnorb, ("rendered", "tfds", "files"), "optional"),
     "xysquares": Entry(_xysquares, has_variants=True),
 }
 
@@ -103,9 +134,9 @@ def load(
     Args:
         name: A key of `DATASETS`.
         data_source: `rendered` (the kit's own copy: rendered by itself, or prepared before), `tfds`
-            (the original archive through TensorFlow Datasets) or `files` (CelebA's own); all hold
-            the same data.
-        data_file: The user's own file, for `npz`, or the folder of CelebA's files.
+            (the original archive through TensorFlow Datasets) or `files` (the official ones); all
+            hold the same data.
+        data_file: The user's own file, for `npz`, or the official file or folder, for `files`.
         variant: Of a data set that comes in several, its name; the default one is nameless.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 import itertools
 import json
 import logging
@@ -20,6 +19,7 @@ import numpy as np
 import threadpoolctl
 import tqdm
 
+from data.area_means import shrink
 from data.celeba_files import ATTRIBUTES, HEIGHT, PARTITIONS, WIDTH, Labels
 from data.dataset import Dataset, content_digest
 from data.files import InputError, load_npz, save_npz, write_text
@@ -72,26 +72,8 @@ class Source:
     read_from: Callable[[int], Iterator[tuple[str, bytes]]]
 
 
-@functools.cache
-def _shares(length: int, parts: int) -> np.ndarray:
-    """How much of each of `length` pixels lies in each of `parts` equal parts.
-
-    Returns:
-        float32 [parts, length], whole numbers: in units of the largest length that fits a whole
-        number of times both into a pixel and into a part.
-    """
-    divisor = math.gcd(length, parts)
-    pixel, part = parts // divisor, length // divisor
-    pixels, ends = np.arange(length) * pixel, np.arange(parts)[:, None] * part
-    shared = np.minimum(pixels + pixel, ends + part) - np.maximum(pixels, ends)
-    return np.maximum(shared, 0).astype(np.float32)
-
-
 def crop_and_resize(image: np.ndarray, variant: Variant) -> np.ndarray:
     """The image as a variant has it: each pixel the mean over the area that it covers.
-
-    Sums of areas are whole numbers below 2^24, so float32 holds them exactly and every machine
-    gives the same bytes.
 
     Args:
         image: uint8 [218, 178, 3].
@@ -103,12 +85,7 @@ def crop_and_resize(image: np.ndarray, variant: Variant) -> np.ndarray:
     if variant.crop:
         top, left = (HEIGHT - variant.crop) // 2, (WIDTH - variant.crop) // 2
         image = image[top : top + variant.crop, left : left + variant.crop]
-    height, width, _ = image.shape
-    rows, columns = _shares(height, variant.size), _shares(width, variant.size)
-    sums = rows @ image.reshape(height, -1).astype(np.float32)
-    sums = columns @ sums.reshape(variant.size, width, 3)
-    area = int(rows[0].sum() * columns[0].sum())
-    return ((2 * sums.astype(np.int32) + area) // (2 * area)).astype(np.uint8)
+    return shrink(image, variant.size)
 
 
 def decode(name: str, jpeg: bytes) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data import checked, rendered_cache
+from data import checked, rendered_cache, tfds_examples
 from data.dataset import Dataset, pack
 from data.drawn import grid
 from data.files import InputError, cache_directory
@@ -248,22 +248,8 @@ def load_tfds() -> Dataset:
     Raises:
         InputError: If TensorFlow Datasets is not installed or cannot fetch the archive.
     """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise InputError(
-            "data_source=tfds needs TensorFlow Datasets; install axisbias[tfds], or leave "
-            "the flag out: the rendered data set is the same"
-        ) from error
-    try:
-        examples = tfds.as_numpy(tfds.load("dsprites", split="train"))
-    except Exception as error:  # whatever a download can raise
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"TensorFlow Datasets could not fetch dsprites ({first_line}); leave data_source "
-            "out: the rendered data set is the same"
-        ) from error
-    return from_examples(examples)
+    otherwise = "leave data_source out: the rendered data set is the same"
+    return from_examples(tfds_examples.load("dsprites", "train", otherwise))
 
 
 _EXAMPLE_KEYS = ("shape", "scale", "orientation", "x_position", "y_position")

@@ -23,11 +23,11 @@ _DATA_SOURCE = flags.DEFINE_enum(
     "data_source",
     "rendered",
     ["rendered", "tfds", "files"],
-    "Where dsprites or celeb_a comes from: the kit's own copy (rendered, or prepared before), "
-    "TensorFlow Datasets, or CelebA's official files.",
+    "Where a published data set comes from: the kit's own copy (rendered, or prepared before), "
+    "TensorFlow Datasets, or its official files.",
 )
 _DATA_FILE = flags.DEFINE_string(
-    "data_file", None, "The .npz of --dataset=npz, or the folder of --data_source=files."
+    "data_file", None, "The .npz of --dataset=npz, or the file or folder of --data_source=files."
 )
 _VARIANT = flags.DEFINE_string("variant", "", "The variant of a data set that comes in several.")
 _RECIPE = flags.DEFINE_string(

@@ -579,7 +579,7 @@ def test_xla_is_refused_for_images_in_a_file(tensorflow, prepared, tmp_path):
     from reproduce.training.loop import _choose_compilation
 
     run, strategy = RunDirectory(tmp_path), tensorflow.distribute.get_strategy()
-    with pytest.raises(InputError, match="xla=on cannot read celeb_a from its file"):
+    with pytest.raises(InputError, match="xla=on cannot read or draw celeb_a batch by batch"):
         _choose_compilation("on", None, None, prepared, strategy, run)
     assert not _choose_compilation("auto", None, None, prepared, strategy, run)
 
