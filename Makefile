@@ -24,8 +24,8 @@ help:  ## Show what can be made.
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 	@echo
 	@echo "PROFILE=smoke|quick|standard|released|paper (now $(PROFILE)) sets the scale of reproduce: a few minutes,"
-	@echo "about half an hour on two cores, or the literature's full setting on a GPU."
-	@echo "DATASET=dsprites|faces|all (now $(DATASET)): what is trained on; or your own, FILE.npz."
+	@echo "about half an hour on two cores, or the literature's full setting on a GPU. PROFILE=datasets compares data sets."
+	@echo "DATASET=dsprites|faces|coloured_scene|xysquares|all (now $(DATASET)): what is trained on; or your own, FILE.npz."
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -63,12 +63,19 @@ def main() -> None:
     elif _DATASET.value != "all":
         names = [program.require_choice(_DATASET.value, [*names, "all"], "data set")]
     profile = dataclasses.replace(profile, seeds=seeds)
+    outputs, failures = [], []
     with LocalExecutor(_WORKERS.value) as executor:
-        outputs = [_reproduce(name, profile_name, profile, executor) for name in names]
+        for name in names:
+            try:
+                outputs.append(_reproduce(name, profile_name, profile, executor))
+            except program.RunError as error:  # which is no reason to leave out other data sets
+                failures.append(str(error))
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     for output in outputs:
         print(f"Report: {output / 'report.html'}")
     print(f"Time: {minutes} min {seconds:02d} s")
+    if failures:
+        raise program.RunError("; ".join(failures))
 
 
 def _output(dataset: str, profile_name: str) -> Path:

@@ -100,25 +100,39 @@ def _changed(arms: tuple[PlannedArm, ...], **changes: str) -> tuple[PlannedArm, 
 
 
 _SMOKE = _changed(_pair("smoke"), image_size="32") + _others("smoke")
-_FACES_SMOKE = _changed(_FACES_QUICK, num_steps="20", log_every="10")
+_FEW_STEPS = {"num_steps": "20", "log_every": "10"}
+_FACES_SMOKE = _changed(_FACES_QUICK, **_FEW_STEPS)
 
 # Chosen for a loss that falls and stays finite, and by nothing else.
 _SGD = {"optimizer": "sgd", "learning_rate": "3e-4"}
 
+_HALF_A_MILLION = {"num_steps": "8000", "ramp_steps": "2400"}  # of images, in batches of 64
+
 _QUICK_PROFILE = Profile(
-    {"dsprites": _QUICK, "faces": _FACES_QUICK},
+    {
+        "dsprites": _QUICK,
+        "faces": _FACES_QUICK,
+        "coloured_scene": _pair("scene_patch"),
+        "xysquares": _pair("squares_patch"),
+    },
     (30, 31, 32),
     10_000,
     9_999,
     199,
     8,
     "predictor_32",
-    "a demonstration on two CPU cores: three seeds of each VAE, one of InfoGAN and one of Glow",
+    "a demonstration on two CPU cores: three seeds of each VAE and, on dSprites and faces, one of "
+    "InfoGAN and one of Glow",
 )
 
 PROFILES = {
     "smoke": Profile(
-        {"dsprites": _SMOKE, "faces": _FACES_SMOKE},
+        {
+            "dsprites": _SMOKE,
+            "faces": _FACES_SMOKE,
+            "coloured_scene": _changed(_pair("scene_patch"), **_FEW_STEPS),
+            "xysquares": _changed(_pair("squares_patch"), **_FEW_STEPS),
+        },
         (0,),
         2_000,
         199,
@@ -149,6 +163,7 @@ PROFILES = {
     ),
     "released": dataclasses.replace(
         _QUICK_PROFILE,
+        arms={"dsprites": _QUICK, "faces": _FACES_QUICK},
         summary="the quick profile's runs, tested anew from their released weights",
         released={"dsprites": "quick", "faces": "quick-faces"},
     ),
@@ -168,6 +183,21 @@ PROFILES = {
         8,
         "predictor_quick",
         "trainings of two minutes, which show position and size alone: what was reported first",
+    ),
+    "datasets": Profile(
+        {
+            "dsprites": _changed(_pair("patch"), **_HALF_A_MILLION),
+            "coloured_scene": _pair("scene_patch"),
+            "xysquares": _pair("squares_patch"),
+            "faces": _changed(_pair("faces_patch"), **_HALF_A_MILLION),
+        },
+        tuple(range(50, 56)),
+        10_000,
+        1_999,
+        49,
+        4,
+        "predictor_32",
+        "the beta-VAEs on four data sets, six seeds each, of 512,000 images",
     ),
     "controls": Profile(
         {

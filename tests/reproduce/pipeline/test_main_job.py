@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import dsprites
+from data import DATASETS, dsprites
 from models.registry import PRIMARY
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
@@ -228,6 +228,22 @@ def test_every_profile_is_possible():
             assert len({arm.name for arm in arms}) == len(arms)
         for arm in itertools.chain(*profile.arms.values()):
             recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
+
+
+def test_the_datasets_profile_compares_posteriors_at_half_a_million_images():
+    profile = profiles.PROFILES["datasets"]
+    assert set(profile.arms) == {"dsprites", "coloured_scene", "xysquares", "faces"}
+    assert set(profile.arms) <= set(DATASETS)
+    others = [p.seeds for name, p in profiles.PROFILES.items() if name != "datasets"]
+    assert profile.seeds == (50, 51, 52, 53, 54, 55)
+    assert not set(profile.seeds) & set(itertools.chain(*others))
+    for arms in profile.arms.values():
+        found = [recipes.override(recipes.find(a.model, a.recipe), dict(a.changes)) for a in arms]
+        assert [recipe.settings.posterior for recipe in found] == ["diagonal", "full_covariance"]
+        for recipe in found:
+            assert recipe.num_steps * recipe.batch_size == 512_000
+            assert recipe.image_size == 32
+            assert recipe.settings.ramp_steps < recipe.num_steps / 2
 
 
 def test_the_paper_profile_is_locatellos_setting():

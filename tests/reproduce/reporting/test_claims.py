@@ -173,7 +173,8 @@ def test_every_command_names_what_exists(command):
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
         variables = dict(word.split("=") for word in words[2:])
-        assert variables.pop("PROFILE", "quick") in PROFILES
+        profile = PROFILES[variables.pop("PROFILE", "quick")]
+        assert variables.pop("DATASET", "dsprites") in (*profile.arms, "all")
         assert set(variables) <= ({"WEIGHTS"} if words[1] == "published" else set())
         return
     assert words[:2] == [".venv/bin/python", "-m"]
@@ -205,7 +206,7 @@ def test_every_file_that_is_checked_is_written_by_its_commands():
             file = source.file
             by_hand = file.startswith(("../", "scores-", "udr-", "orthogonality/", "metrics/"))
             if not by_hand or file.startswith(
-                ("../controls/", "../mechanisms/", "../published/losses.csv")
+                ("../controls/", "../datasets-", "../mechanisms/", "../published/losses.csv")
             ):
                 assert "make " in claim.command, claim.id
                 continue
