@@ -176,7 +176,8 @@ def _by_verdict(results: Results, profile: str, data: str) -> list[str]:
     groups: dict[str, list[str]] = {}
     for arm in SYSTEMS:
         row = results.primary(profile, arm)
-        p = "" if row.get("gate") == gate.FAILED else f" (p {p_value(row['holm_p'])})"
+        seed = "one seed, " if row["num_seeds"] == 1 else ""
+        p = "" if row.get("gate") == gate.FAILED else f" ({seed}p {p_value(row['holm_p'])})"
         groups.setdefault(_claim(row), []).append(f"{PROSE[arm]}{p}")
     first, *others = [f"the axes of {listing(arms)} {claim}." for claim, arms in groups.items()]
     return [f"On {data}, {first}", *(text[0].upper() + text[1:] for text in others)]
@@ -196,8 +197,8 @@ def _claim(row: Mapping[str, Any]) -> str:
     return "are inconclusive: not distinguishable from random ones, nor shown to be equivalent"
 
 
-def contrast(results: Results, profile: str) -> str:
-    """Whether the posterior makes the difference, by MIG."""
+def contrast(results: Results, profile: str, start: str = "The contrast") -> str:
+    """Whether the posterior makes the difference, by MIG; empty if there is no such contrast."""
     try:
         row = results.contrast(profile, "mig")
     except MissingError:
@@ -210,7 +211,7 @@ def contrast(results: Results, profile: str) -> str:
         size = f"a difference of {decimal(row['difference'])} MIG, {interval}; "
     seeds = count(int(row["num_seeds"]))
     text = (
-        f"The contrast {shows} that the axes of the diagonal posterior {better} ({size}"
+        f"{start} {shows} that the axes of the diagonal posterior {better} ({size}"
         f"p {p_value(row['p_value'])}, after correction {_p(row['holm_p'])}; "
         f"{seeds} seeds an arm allow {_p(row['smallest_p'])} at best)."
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from paper import command_reference, findings, kinds, mechanisms, published
+from paper import command_reference, findings, kinds, mechanisms, published_summary
 from paper.regions import filled, paragraph, table
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
 from paper.words import decimal, plain, thousands
@@ -24,8 +24,8 @@ def _of_results() -> Mapping[str, Callable[[Results], str]]:
     """The parts that say what result files say."""
     found: dict[str, Callable[[Results], str]] = {
         "answers": partial(findings.answers, data=_ANSWER),
-        "published": published.summary,
-        "published-models": published.by_model,
+        "published": published_summary.summary,
+        "published-models": published_summary.by_model,
         "earlier": earlier,
         "long-tests": partial(findings.tests, profile=LONG),
         "mechanisms": experiments,
@@ -74,6 +74,7 @@ def earlier(results: Results) -> str:
         f"protocol's version 1, the diagonal VAE's axes were {says} (MIG "
         f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])}).",
         findings.contrast(results, SHORT),
+        findings.contrast(results, LONG, "The same contrast at a million images"),
     ]
     if says != findings.verdict(later):
         text.append(

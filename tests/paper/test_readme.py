@@ -10,7 +10,7 @@ import pytest
 from programs import ROOT
 
 from data.files import InputError
-from paper import findings, kinds, page_parts, published, regions
+from paper import findings, kinds, page_parts, published_summary, regions
 from paper.sources import POSTERIORS, SYSTEMS, Results
 from reproduce.metrics.registry import METRICS
 
@@ -204,13 +204,15 @@ def test_published_models_are_counted_by_verdict(tmp_path):
     ]
     frame = pd.DataFrame(tests).assign(haar_active_p_value=0.03)
     frame.to_csv(folder / "metrics.csv", index=False)
-    text = " ".join(published.summary(Results(tmp_path)).split())
+    text = " ".join(published_summary.summary(Results(tmp_path)).split())
     assert text.startswith("Two such models")
     assert "The axes of one of them have a higher MIG than random ones (.300 against .100" in text
     assert "p = .03 at most" in text
     assert "What stands out: skin in two and hair colour in one. In none: light." in text
-    assert "latents carry them: smile." in text
-    assert "| `two` | VAE | .200 | .100 | .2 | skin |" in published.by_model(Results(tmp_path))
+    assert "as far as rendered faces tell: smile." in text
+    assert "| `two` | VAE | .200 | .100 | .2 | skin |" in published_summary.by_model(
+        Results(tmp_path)
+    )
 
 
 def test_every_metric_has_a_definition_and_a_row():

@@ -38,8 +38,8 @@ def summary(results: Results) -> str:
     never = [_words(factor) for factor in judged if factor not in counts]
     none = f"In none: {listing(never)}." if never else ""
     out = [_words(factor) for factor in known["factor"].unique() if factor not in judged]
-    left = f"Left out, as no model's latents carry them: {listing(out)}." if out else ""
-    return paragraph(start, by_mig, by_factor, none, left)
+    left = f"Left out, not in these latents as far as rendered faces tell: {listing(out)}."
+    return paragraph(start, by_mig, by_factor, none, left if out else "")
 
 
 def by_model(results: Results) -> str:
