@@ -33,8 +33,8 @@ DECODED_HALVES = 15  # rows that a regression of factors is fitted on
 SAMPLED_ROWS = 16  # rows of latents too large to be kept twice, to which components are fitted
 
 # Of a verdict's seed.
-JOINT_NULLS = {"haar": 0, "haar_active": 1}  # permutations of draws over seeds, by family
-CONTRAST = 2  # permutations of seeds over arms
+EFFECTS = {"haar": 0, "haar_active": 1}  # bootstraps of seeds, by family
+CONTRAST = 2  # permutations of seeds over arms, or sign flips of pairs
 
 # Of an experiment's seed, in `reproduce.mechanisms`.
 TOY_NULL, TOY_POINTS = 0, 1

@@ -58,13 +58,13 @@ def main() -> None:
     null_file, *files_beside = _files_beside(output)
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.reporting import result_tables, seed_verdicts
+    from reproduce.reporting import result_tables, seed_results, seed_verdicts
     from reproduce.training import progress
 
     if _REPORT.value:
         from reproduce.reporting import page
 
-        missing = [name for name in seed_verdicts.NULLS if name not in families]
+        missing = [name for name in seed_results.NULLS if name not in families]
         if missing:
             raise InputError(f"--report compares with {missing[0]}, too; add it to --families")
     tested = representation.load(_REPRESENTATION.value)
@@ -104,10 +104,10 @@ def main() -> None:
     extras = {
         "seed": np.array(_SEED.value),
         "active": tested.active(),
-        seed_verdicts.FINGERPRINT: np.array(fingerprint),
-        seed_verdicts.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
-        seed_verdicts.TABLE: result_tables.fingerprint(found.table),
-        seed_verdicts.PICKED: np.array("") if picked is None else result_tables.fingerprint(picked),
+        seed_results.FINGERPRINT: np.array(fingerprint),
+        seed_results.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
+        seed_results.TABLE: result_tables.fingerprint(found.table),
+        seed_results.PICKED: np.array("") if picked is None else result_tables.fingerprint(picked),
     }
     save_npz(null_file, found.nulls | extras)
     for file, beside in zip(files_beside, (picked, found.by_factor, found.shares), strict=True):
@@ -115,7 +115,7 @@ def main() -> None:
             result_tables.write(file, beside)
     result_tables.write(output, found.table)
     if _REPORT.value:
-        results = seed_verdicts.read_representations([Path(_REPRESENTATION.value)], [output])
+        results = seed_results.read_representations([Path(_REPRESENTATION.value)], [output])
         table, contrasts = seed_verdicts.judge(results, seed=0)
         write_text(Path(_REPORT.value), page.render(results, table, contrasts))
     shown = found.table.dropna(axis=1, how="all")

@@ -146,7 +146,7 @@ def main() -> None:
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce.reporting import result_tables, seed_verdicts
+    from reproduce.reporting import result_tables, seed_results
     from reproduce.training import progress, trained_model
     from reproduce.traversal import (
         energy_matching,
@@ -193,11 +193,11 @@ def main() -> None:
     }
     source = predictor_run if run is None else run
     extras = {
-        seed_verdicts.RUN_FINGERPRINT: np.array(source.fingerprint()),
-        seed_verdicts.TABLE: result_tables.fingerprint(found.table),
+        seed_results.RUN_FINGERPRINT: np.array(source.fingerprint()),
+        seed_results.TABLE: result_tables.fingerprint(found.table),
     }
     if tested.encoded is not None:
-        extras[seed_verdicts.FINGERPRINT] = np.array(tested.encoded.fingerprint)
+        extras[seed_results.FINGERPRINT] = np.array(tested.encoded.fingerprint)
     for file, table in tables.items():
         write_text(file, table.to_csv(index=False))
     save_npz(files.purity_null_file, found.nulls | extras)

@@ -46,11 +46,11 @@ def main() -> None:
     given = [*program.paths(_REPRESENTATION.value), *program.paths(_BASIS_TEST.value)]
     check_outputs([_OUTPUT.value], [*given, *filter(None, [_VERDICT.value])])
     from data.files import write_text
-    from reproduce.reporting import page, seed_verdicts
+    from reproduce.reporting import page, seed_results, seed_verdicts
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = seed_verdicts.read_results(find_runs(program.paths(_RUNS.value)))
+        results = seed_results.read_results(find_runs(program.paths(_RUNS.value)))
         table, contrasts = seed_verdicts.read_verdicts(Path(_VERDICT.value))
         seed_verdicts.check_verdicts(Path(_VERDICT.value), table, results)
     else:
@@ -58,7 +58,7 @@ def main() -> None:
             [Path(path) for path in program.paths(flag.value)]
             for flag in (_REPRESENTATION, _BASIS_TEST)
         )
-        results = seed_verdicts.read_representations(files, tests, _ARMS.value)
+        results = seed_results.read_representations(files, tests, _ARMS.value)
         table, contrasts = seed_verdicts.judge(results, seed=0, control=_CONTROL.value)
     summary = PROFILES[_PROFILE.value].summary if _PROFILE.value else None
     html = page.render(results, table, contrasts, _PROFILE.value, summary, _UNFINISHED.value or "")

@@ -40,17 +40,17 @@ def main() -> None:
     given = [*program.paths(_REPRESENTATION.value), *program.paths(_BASIS_TEST.value)]
     check_outputs([output, output.parent / "contrast.csv"], given)
     from data.files import write_text
-    from reproduce.reporting import seed_verdicts
+    from reproduce.reporting import seed_results, seed_verdicts
     from reproduce.training.run_directory import find_runs
 
     if _RUNS.value:
-        results = seed_verdicts.read_results(find_runs(program.paths(_RUNS.value)))
+        results = seed_results.read_results(find_runs(program.paths(_RUNS.value)))
     else:
         files, tests = (
             [Path(path) for path in program.paths(flag.value)]
             for flag in (_REPRESENTATION, _BASIS_TEST)
         )
-        results = seed_verdicts.read_representations(files, tests, _ARMS.value)
+        results = seed_results.read_representations(files, tests, _ARMS.value)
     table, contrasts = seed_verdicts.judge(results, _SEED.value, _ALPHA.value, _CONTROL.value)
     write_text(output, table.to_csv(index=False))
     write_text(output.parent / "contrast.csv", contrasts.to_csv(index=False))

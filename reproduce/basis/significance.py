@@ -1,4 +1,4 @@
-"""The statistics of paper/protocol.md: exact p-values, effects, contrasts between arms.
+"""The statistics of paper/protocol.md: exact p-values, effects, corrections.
 
 What is not a number is no evidence: each function gives NaN for it, and NaN is below no level.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.stats
 
 TIE = 1e-9  # values that differ by less are equal
 
@@ -36,21 +35,17 @@ def z_score(observed: float, null: np.ndarray) -> float:
     """
     if len(null) < 2 or np.isnan(observed) or np.isnan(null).any():
         return float("nan")
-    difference, sd = observed - null.mean(), null.std(ddof=1)
+    return standardised(observed, null.mean(), null.std(ddof=1))
+
+
+def standardised(observed: float, mean: float, sd: float) -> float:
+    """`z_score` of a null's mean and standard deviation."""
+    difference = observed - mean
+    if np.isnan(difference) or np.isnan(sd):
+        return float("nan")
     if sd > TIE:
         return float(difference / sd)
     return 0.0 if abs(difference) <= TIE else float(np.copysign(np.inf, difference))
-
-
-def joint_null(nulls: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Null distribution of the mean over seeds, one independent basis for each: float [N].
-
-    Args:
-        nulls: float [N_i] for each seed; each is shuffled, and the longest ones cut.
-        rng: Shuffles, so that equal draws in two seeds do not meet.
-    """
-    length = min(map(len, nulls))
-    return np.mean([rng.permutation(null)[:length] for null in nulls], axis=0)
 
 
 def smallest_detectable(null: np.ndarray, alpha: float) -> float:
@@ -65,37 +60,6 @@ def smallest_detectable(null: np.ndarray, alpha: float) -> float:
     if allowed < 0:
         return float("inf")
     return float(np.sort(null)[::-1][min(allowed, len(null) - 1)] + TIE)
-
-
-def permutation_contrast(
-    effects: Sequence[float], control: Sequence[float], rng: np.random.Generator
-) -> tuple[float, float]:
-    """One-sided permutation test over seeds that the first arm's mean effect is the larger.
-
-    Exact while there are at most 99,999 ways to deal the seeds to the arms, else as many draws.
-
-    Returns:
-        The p-value, and the smallest that these numbers of seeds allow; NaN and that where an
-        effect is not finite, so that means cannot be compared.
-    """
-    resamples = 99_999
-    ways = scipy.special.comb(len(effects) + len(control), len(effects))
-    floor = 1 / ways if ways <= resamples else 1 / (resamples + 1)
-    if not np.all(np.isfinite([*effects, *control])):
-        return float("nan"), float(floor)
-
-    def difference(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
-        return np.mean(a, axis=axis) - np.mean(b, axis=axis)
-
-    result = scipy.stats.permutation_test(
-        (np.asarray(effects), np.asarray(control)),
-        difference,
-        vectorized=True,
-        n_resamples=resamples,
-        alternative="greater",
-        rng=rng,
-    )
-    return float(result.pvalue), float(floor)
 
 
 def holm(p_values: Sequence[float], family_size: int) -> list[float]:

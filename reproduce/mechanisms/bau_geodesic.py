@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from data import random_streams
-from reproduce.basis import bases, significance
+from reproduce.basis import bases, over_seeds
 from reproduce.mechanisms import classifier, results, zietlow
 from reproduce.mechanisms.trainings import represented
 from reproduce.pipeline import jobs
@@ -144,10 +144,8 @@ def _summaries(
     model: str, width: int, counts: list[np.ndarray], times: tuple[float, ...]
 ) -> list[results.Row]:
     curve = np.mean([c.mean(axis=0) for c in counts], axis=0)
-    null = significance.joint_null(
-        [c[:, -1].astype(float) for c in counts], np.random.default_rng(0)
-    )
-    p = significance.p_value(float(curve[0]), null)
+    null = over_seeds.joint_null([c[:, -1].astype(float) for c in counts])
+    p = null.p_value(float(curve[0]))
     lost = 1 - curve[-1] / max(curve[0], 1e-9)
     change = f"{100 * abs(lost):.0f}% {'fewer' if lost >= 0 else 'more'}"
     listed = ", ".join(f"{c:.1f} at t = {t:g}" for t, c in zip(times, curve, strict=True))
@@ -160,7 +158,7 @@ def _summaries(
             curve[0] > curve[-1] and p <= 0.05,
             f"The {width} {units} of {len(counts)} {name} detect {curve[0]:.1f} values of factors "
             f"on average; in random bases they detect {curve[-1]:.1f} ({change}, "
-            f"p = {p:.2g}, which cannot be below {1 / (len(null) + 1):.2g}).",
+            f"p = {p:.2g}, which cannot be below {1 / (null.num_draws + 1):.2g}).",
             p,
         ),
         results.summary(

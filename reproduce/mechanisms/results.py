@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reproduce.basis import significance
+from reproduce.basis import over_seeds
 
 SUMMARY = "summary"
 COLUMNS = (
@@ -104,7 +104,7 @@ def contrast(larger: np.ndarray, smaller: np.ndarray) -> tuple[float, float]:
     if min(len(larger), len(smaller)) < 2:
         return 1.0, 1.0
     rng = np.random.default_rng(0)
-    return significance.permutation_contrast(larger.tolist(), smaller.tolist(), rng)
+    return over_seeds.permutation_contrast(larger.tolist(), smaller.tolist(), rng)
 
 
 def table(experiment: str, rows: Sequence[Row]) -> pd.DataFrame:

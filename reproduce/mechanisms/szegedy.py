@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from data import random_streams
-from reproduce.basis import bases, significance
+from reproduce.basis import bases, over_seeds
 from reproduce.mechanisms import classifier, results
 from reproduce.pipeline import jobs
 from reproduce.training import progress
@@ -128,15 +128,15 @@ def measure(settings: Settings, output: Path) -> pd.DataFrame:
 
 
 def _summary(name: str, observed: float, nulls: list[np.ndarray], num_top: int) -> results.Row:
-    null = significance.joint_null(nulls, np.random.default_rng(0))
-    p = significance.p_value(observed, null)
+    null = over_seeds.joint_null(nulls)
+    p = null.p_value(observed)
     what = "on average over factors" if name == MEASURES[0] else "in what they share the most"
     return results.summary(
         name,
         "no distinction between units and random directions",
         p > 0.05,
         f"The {num_top} images that excite a unit most are {observed:.3f} more coherent than "
-        f"chance {what}, those of random directions {null.mean():.3f} "
-        f"({len(nulls)} classifiers, p = {p:.2g}, at least {1 / (len(null) + 1):.2g}).",
+        f"chance {what}, those of random directions {null.mean:.3f} "
+        f"({len(nulls)} classifiers, p = {p:.2g}, at least {1 / (null.num_draws + 1):.2g}).",
         p,
     )

@@ -15,8 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reproduce.basis.representation import Representation
-from reproduce.reporting import figures, seed_verdicts, style
-from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.reporting import figures, style, verdict_words
+from reproduce.reporting.seed_results import SeedResult
 
 MAX_AXES = 40  # rows of a heat map
 
@@ -45,7 +45,7 @@ def _section(result: SeedResult, by_factor: pd.DataFrame, shares: pd.DataFrame) 
             }
         )
     return {
-        "title": seed_verdicts.name(result.arm),
+        "title": verdict_words.name(result.arm),
         "seed": result.seed if result.run else None,
         "rows": rows,
         "left_out": [row["factor"] for row in rows if not row["carried"]],

@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from models.registry import MODELS, Term
-from reproduce.reporting import seed_verdicts, style
-from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.basis import over_seeds
+from reproduce.reporting import seed_results, seed_verdicts, style, verdict_words
+from reproduce.reporting.seed_results import NULLS, SeedResult
 from reproduce.reporting.style import (
     ARM_COLOURS,
     LEARNED,
@@ -30,6 +31,10 @@ from reproduce.reporting.style import (
 
 _STYLE: dict[Any, Any] = style.BASE | {"font.size": 9, "axes.titlesize": 9}
 _WIDTH = 9.0  # inches, a page's column
+_NULL_TITLES = {
+    "haar": "random bases of all latents (N2)",
+    "haar_active": "of the active ones (N1)",
+}
 
 
 def to_svg(figure: Figure) -> str:
@@ -84,7 +89,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
 
     A decoder's latent blocks are tested against some families alone; other arms are left out.
     """
-    if metric.startswith(seed_verdicts.PURITY):
+    if metric.startswith(seed_results.PURITY):
         results = [result for result in results if result.is_tested(family, metric)]
     arms = _arms(results)
     columns = max(map(len, arms.values()))
@@ -97,9 +102,9 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
                 axis.set_axis_off()
             for axis, result in zip(row, seeds, strict=False):
                 _null_panel(axis, result, family, metric, edges)
-            row[0].set_ylabel(_wrap(seed_verdicts.name(arm)), fontsize=8)
+            row[0].set_ylabel(_wrap(verdict_words.name(arm)), fontsize=8)
         for axis in axes[-1]:
-            axis.set_xlabel(seed_verdicts.title(metric))
+            axis.set_xlabel(verdict_words.title(metric))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
@@ -174,7 +179,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
                     label=f"seed {result.seed}" if result.run else None,
                 )
                 top = max(top, (mean + sd).max())
-            axis.set_title(seed_verdicts.name(arm), loc="left")
+            axis.set_title(verdict_words.name(arm), loc="left")
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
         named = max(axes.flat, key=lambda axis: len(axis.lines))
         handles, labels = named.get_legend_handles_labels()
@@ -183,7 +188,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
         for axis in axes.flat:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
-        axes[0, 0].set_ylabel(f"{seed_verdicts.title(metric)}, mean and SD over paths")
+        axes[0, 0].set_ylabel(f"{verdict_words.title(metric)}, mean and SD over paths")
     return figure
 
 
@@ -215,7 +220,7 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
                     markersize=3.5,
                     label=f"learned, seed {result.seed}" if result.run else "learned basis",
                 )
-            axis.set_title(seed_verdicts.name(arm), loc="left")
+            axis.set_title(verdict_words.name(arm), loc="left")
             axis.set_xlabel("k, how many of the best axes are shown")
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylim(bottom=0)
@@ -230,33 +235,42 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
 
 
 def effects(results: Sequence[SeedResult], metric: str) -> Figure:
-    """Each seed's effect, z over random bases of all latents, by arm."""
+    """Each seed's difference from its random bases, by arm, with 95% intervals: a panel a null."""
     arms = _arms(results)
+    families = [f for f in NULLS if any(result.is_tested(f, metric) for result in results)]
     with plt.rc_context(_STYLE):
-        figure, axes = _grid(1, 1, 1.0 + 0.55 * len(arms))
-        axis = axes[0, 0]
-        for place, seeds in enumerate(arms.values()):
-            z = [result.z_score("haar", metric) for result in seeds]
-            axis.plot(z, np.full(len(z), place), "o", color=LEARNED, markersize=8, alpha=0.85)
-            for value, result in zip(z, seeds, strict=True):
-                axis.annotate(
-                    str(result.seed),
-                    (value, place),
-                    xytext=(0, 8),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=8,
-                )
-            axis.plot(np.mean(z), place, "|", color="black", markersize=22, markeredgewidth=1.5)
-        axis.axvspan(-2, 2, color=RANDOM, alpha=0.25, linewidth=0)
-        axis.text(0, -0.75, "random bases, ±2 SD", ha="center", va="bottom", fontsize=8)
-        axis.set_yticks(range(len(arms)), [_wrap(seed_verdicts.name(arm)) for arm in arms])
-        axis.set_ylim(len(arms) - 0.4, -0.7)
-        axis.set_xlabel(
-            f"{seed_verdicts.title(metric)} of the learned basis, in standard deviations from the "
-            "mean of random bases of all latents\n(a dot for each seed; the bar is their mean)"
+        figure, axes = _grid(1, len(families), 1.1 + 0.5 * len(arms))
+        for axis, family in zip(axes[0], families, strict=True):
+            for place, seeds in enumerate(arms.values()):
+                tested = [result for result in seeds if result.is_tested(family, metric)]
+                if tested:
+                    _effect_row(axis, place, [r.difference(family, metric) for r in tested])
+            axis.axvline(0, color=RANDOM, linewidth=1)
+            if metric in seed_verdicts.WITH_MARGIN:
+                margin = over_seeds.MARGIN
+                axis.axvspan(-margin, margin, color=RANDOM, alpha=0.25, linewidth=0)
+            axis.set_yticks(range(len(arms)), [_wrap(verdict_words.name(arm)) for arm in arms])
+            axis.set_ylim(len(arms) - 0.4, -0.6)
+            axis.set_title(_NULL_TITLES[family], loc="left")
+            if axis is not axes[0, 0]:
+                axis.tick_params(labelleft=False)
+        figure.supxlabel(
+            f"{verdict_words.title(metric)} of the learned basis, less the mean of random ones\n"
+            "(a dot for each seed; black: mean and 95% interval"
+            + ("; grey: as good as none)" if metric in seed_verdicts.WITH_MARGIN else ")"),
+            fontsize=9,
         )
     return figure
+
+
+def _effect_row(axis: Axes, place: int, differences: Sequence[float]) -> None:
+    """The seeds of an arm as dots, and their mean with Student's interval."""
+    values = np.array(differences)
+    axis.plot(values, np.full(len(values), place), "o", color=LEARNED, markersize=6, alpha=0.7)
+    found = over_seeds.interval(values.tolist(), np.random.default_rng(0))
+    if np.isfinite(found.low):
+        axis.plot([found.low, found.high], [place + 0.18] * 2, color="black", linewidth=1.2)
+        axis.plot(found.mean, place + 0.18, "|", color="black", markersize=9, markeredgewidth=1.5)
 
 
 def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
@@ -279,7 +293,7 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                         color=ARM_COLOURS[index % len(ARM_COLOURS)],
                         linestyle=SEED_STYLES[index % len(SEED_STYLES)],
                         linewidth=1,
-                        label=None if arm in seen else seed_verdicts.name(arm),
+                        label=None if arm in seen else verdict_words.name(arm),
                     )
                 seen.add(arm)
         for axis, term in zip(axes[0], terms, strict=False):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.files import load_npz
-from reproduce.reporting import figures, gate, seed_verdicts
-from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.reporting import figures, gate, verdict_words
+from reproduce.reporting.seed_results import SeedResult
 
 
 def rows(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def rows(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
         real, reconstructed, distance = gate.COLUMNS[1:]
         found.append(
             {
-                "arm": seed_verdicts.name(result.arm),
+                "arm": verdict_words.name(result.arm),
                 "seed": result.seed,
                 "outcome": outcome,
                 "factors": [

@@ -14,7 +14,7 @@ import pandas as pd
 
 from data.files import load_npz
 from models.registry import MODELS
-from reproduce.basis import bases, decodability
+from reproduce.basis import bases, decodability, over_seeds
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import DECODER_SIDE
@@ -24,14 +24,17 @@ from reproduce.reporting import (
     gate,
     model_quality,
     result_tables,
+    seed_results,
     seed_verdicts,
+    verdict_words,
 )
-from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.reporting.seed_results import SeedResult
 from reproduce.reporting.template import fill
 from reproduce.training.origins import Origin
 from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
+_SHOWN = ("observed", "null_mean", "difference", "low", "high", "z", "p")  # of each null
 _OF_IMPORTED = ("model", "network", "num_latents", "posterior", "decoder", "dataset", "variant")
 BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
 
@@ -61,7 +64,7 @@ def render(
     results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
     trained = [result for result in results if result.run is not None]
     picking = figures.cherry_picking(results)
-    primary = seed_verdicts.metrics_of(results)[0]
+    primary = seed_results.metrics_of(results)[0]
     verdicts = table.to_dict("records")
     return fill(
         "report.html.j2",
@@ -72,10 +75,12 @@ def render(
         primaries=[row for row in verdicts if row["metric"] == _primary(row, table)],
         verdicts=verdicts,
         metrics_tested=_metric_rows(table),
+        disagreements=verdict_words.disagreements(table),
+        margin=over_seeds.MARGIN,
         contrasts=contrasts.to_dict("records"),
         num_primary=seed_verdicts.NUM_PRIMARY,
-        headline_of=seed_verdicts.headline,
-        name=seed_verdicts.name,
+        headline_of=verdict_words.headline,
+        name=verdict_words.name,
         dataset=_describe_dataset(results[0]),
         sections=_sections(results, primary),
         picked=figures.to_svg(picking) if picking else None,
@@ -106,7 +111,7 @@ def render(
 def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any]]:
     """The figures of the first metric of the latents, on either side, and those of purity."""
     found = []
-    for metric in (primary, DECODER_SIDE + primary, seed_verdicts.PURITY):
+    for metric in (primary, DECODER_SIDE + primary, seed_results.PURITY):
         shown = [
             result
             for result in results
@@ -117,12 +122,12 @@ def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any
             continue
         dose = figures.interpolation_curves(shown, metric)
         trained = any(result.run is not None for result in results)
-        has_active = metric != seed_verdicts.PURITY or any(
+        has_active = metric != seed_results.PURITY or any(
             result.is_tested("haar_active", metric) for result in shown
         )
         found.append(
             {
-                "name": seed_verdicts.title(metric, shown[0].side(metric)),
+                "name": verdict_words.title(metric, shown[0].side(metric)),
                 "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
                 "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
                 if has_active
@@ -151,7 +156,7 @@ def _describe_dataset(result: SeedResult) -> dict[str, Any]:
 def _seed_row(result: SeedResult) -> dict[str, Any]:
     """One line of the table of seeds."""
     row: dict[str, Any] = {
-        "arm": seed_verdicts.name(result.arm),
+        "arm": verdict_words.name(result.arm),
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
         "left_out": result.encoded.left_out(),
@@ -159,9 +164,9 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         "metrics": [],
     }
     drifts = control_drifts(result.frame, result.nulls)
-    for metric in seed_verdicts.metrics_of([result]):
+    for metric in seed_results.metrics_of([result]):
         tests = {}
-        for family in seed_verdicts.NULLS:
+        for family in seed_results.NULLS:
             tests[family] = {
                 "observed": result.observed(family, metric),
                 "mean": result.null(family, metric).mean(),
@@ -171,7 +176,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
         row["metrics"].append(
             {
-                "name": seed_verdicts.title(metric, result.side(metric)),
+                "name": verdict_words.title(metric, result.side(metric)),
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
                 "rho": references["supervised"] and references["supervised"]["rho"],
@@ -210,7 +215,7 @@ def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     own = table.loc[
         table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
     ]
-    return seed_verdicts.primary_metric(row["model"], list(own))
+    return seed_results.primary_metric(row["model"], list(own))
 
 
 def _tables(
@@ -223,7 +228,7 @@ def _tables(
         file = file_of(result.run)
         if file.exists():
             rows = result_tables.read(file, ["factor"], min_rows=0).to_dict("records")
-            found.append({"arm": seed_verdicts.name(result.arm), "seed": result.seed, "rows": rows})
+            found.append({"arm": verdict_words.name(result.arm), "seed": result.seed, "rows": rows})
     return found
 
 
@@ -252,7 +257,7 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
         sentences.append(f"axis {row['axis']}: {parts}")
     return [
         {
-            "arm": seed_verdicts.name(result.arm),
+            "arm": verdict_words.name(result.arm),
             "seed": result.seed,
             "svg": figures.to_svg(figures.leakage(learned, random, data, strips)),
             "sentences": sentences,
@@ -291,7 +296,7 @@ def _imported(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
         origin = _origin(result)
         if origin is not None:
             found.append(
-                {"arm": seed_verdicts.name(result.arm), "data_set": result.data_set}
+                {"arm": verdict_words.name(result.arm), "data_set": result.data_set}
                 | dataclasses.asdict(origin)
             )
     return found
@@ -333,7 +338,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
         ]
         ends = [log.iloc[-1] for log in logs if len(log)]
         if not ends:
-            rows.append({"arm": seed_verdicts.name(arm), "reached": "not trained", "published": ""})
+            rows.append({"arm": verdict_words.name(arm), "reached": "not trained", "published": ""})
             continue
         parts = []
         for term in model.terms:
@@ -341,7 +346,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
             parts.append(f"{term.label} {values}")
         rows.append(
             {
-                "arm": seed_verdicts.name(arm),
+                "arm": verdict_words.name(arm),
                 "reached": "; ".join(parts),
                 "published": model.published,
             }
@@ -354,23 +359,19 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for record in table.to_dict("records"):
         families = {
-            family: {key: record.get(f"{family}_{key}") for key in ("observed", "null_mean", "p")}
-            for family in seed_verdicts.NULLS
+            family: {key: record.get(f"{family}_{key}") for key in _SHOWN}
+            for family in seed_results.NULLS
         }
         rows.append(
             {
-                "arm": seed_verdicts.name(str(record["model"])),
-                "metric": seed_verdicts.title(
-                    str(record["metric"]), seed_verdicts.text(record.get("side"))
+                "arm": verdict_words.name(str(record["model"])),
+                "metric": verdict_words.title(
+                    str(record["metric"]), verdict_words.text(record.get("side"))
                 ),
                 "num_seeds": record["num_seeds"],
-                "headline": "no verdict"
-                if not seed_verdicts.is_known(record)
-                else "inconclusive"
-                if record.get("gate") == gate.FAILED
-                else "special"
-                if record["special"]
-                else "not distinguishable",
+                "is_primary": not pd.isna(record["holm_p"]),
+                "holm_p": record["holm_p"],
+                "headline": verdict_words.headline(record),
                 **families,
             }
         )
@@ -385,7 +386,7 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
     rows = [by_k.get(k) for k in BEST_K] + [by_k[max(by_k)]]
     return [
         {
-            "arm": seed_verdicts.name(result.arm),
+            "arm": verdict_words.name(result.arm),
             "seed": result.seed if result.run else None,
             "rows": rows,
         }
@@ -395,16 +396,16 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
 def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
     """The test against general linear maps (N3), which is exploratory: a row for each metric."""
     rows = []
-    for metric in seed_verdicts.metrics_of([result]):
+    for metric in seed_results.metrics_of([result]):
         entries = [
             result.row(family, metric) for family in ("general_linear", "general_linear_traversal")
         ]
         if all(entries):
             rows.append(
                 {
-                    "arm": seed_verdicts.name(result.arm),
+                    "arm": verdict_words.name(result.arm),
                     "seed": result.seed if result.run else None,
-                    "metric": seed_verdicts.title(metric),
+                    "metric": verdict_words.title(metric),
                     "entries": entries,
                 }
             )
@@ -429,7 +430,7 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     sheet = figures.to_png(figures.sample_sheet(samples)) if samples else None
     dead = table.groupby("basis")["dead"].sum()
     return {
-        "arm": seed_verdicts.name(result.arm),
+        "arm": verdict_words.name(result.arm),
         "seed": result.seed,
         "png": base64.b64encode(picture).decode(),
         "samples": base64.b64encode(sheet).decode() if sheet else None,
@@ -442,7 +443,7 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
 
 def _null_sizes(results: Sequence[SeedResult]) -> list[str]:
     """The numbers of draws in the seeds' confirmatory nulls, without repetitions."""
-    sizes = {len(result.null("haar", seed_verdicts.metrics_of([result])[0])) for result in results}
+    sizes = {len(result.null("haar", seed_results.metrics_of([result])[0])) for result in results}
     return [str(size) for size in sorted(sizes)]
 
 
@@ -457,7 +458,7 @@ def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
         config = flatten(json.loads(result.run.read_config().to_json()))
         if result.run.read_config().origin is not None:  # the kit trained nothing
             config = {key: config[key] for key in _OF_IMPORTED}
-        arms.setdefault(seed_verdicts.name(result.arm), []).append(config)
+        arms.setdefault(verdict_words.name(result.arm), []).append(config)
     configs = [config for configs in arms.values() for config in configs]
     keys = dict.fromkeys(key for config in configs for key in config if key != "data_file")
     rows = {}

@@ -14,7 +14,7 @@ from reproduce.reporting import (
     published_strips,
     published_tables,
     result_tables,
-    seed_verdicts,
+    verdict_words,
 )
 from reproduce.reporting.template import fill
 from reproduce.training.run_directory import RunDirectory
@@ -58,7 +58,7 @@ def render(runs: Sequence[RunDirectory]) -> dict[str, bytes]:
         instruments=list(dict.fromkeys(attributes["instrument"])),
         losses=tables["losses.csv"].to_dict("records"),
         metrics=[
-            row | {"title": seed_verdicts.title(row["metric"])}
+            row | {"title": verdict_words.title(row["metric"])}
             for row in _rows(tables["metrics.csv"])
         ],
         pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},

@@ -8,7 +8,7 @@ from definitions import mig
 
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import page, seed_verdicts
+from reproduce.reporting import page, seed_results, seed_verdicts
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(4, size=(600, 3))
@@ -69,6 +69,6 @@ def test_the_console_and_the_page_say_what_was_left_out(run_program, tmp_path):
 
 def test_a_page_names_nothing_where_all_are_active():
     found = assessment.assess(of(LATENTS), assessment.Plan(["haar", "haar_active"], ["mig"], 9))
-    result = seed_verdicts.SeedResult("mine", "", 0, of(LATENTS), found.table, found.nulls)
+    result = seed_results.SeedResult("mine", "", 0, of(LATENTS), found.table, found.nulls)
     table, contrasts = seed_verdicts.judge([result], seed=0)
     assert "not active" not in page.render([result], table, contrasts)

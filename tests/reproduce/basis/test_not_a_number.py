@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from data.files import InputError, save_npz, write_text
 from reproduce.basis import assessment, cherry_picking, representation
+from reproduce.basis.over_seeds import permutation_contrast
 from reproduce.basis.representation import Representation
 from reproduce.basis.significance import (
     holm,
     p_value,
-    permutation_contrast,
     smallest_detectable,
     z_score,
 )
-from reproduce.reporting import page, seed_verdicts
+from reproduce.reporting import page, seed_results, seed_verdicts, verdict_words
 from reproduce.traversal import purity
 
 NUMBERS = st.floats(-5, 5)
@@ -90,13 +90,13 @@ def test_a_nan_gives_no_verdict_and_leaves_other_metrics_alone(tested, family, w
         table.loc[row, "null_mean"] = np.nan
     write_text(folder / "basis_test.csv", table.to_csv(index=False))
     save_npz(folder / "null.npz", nulls)
-    results = seed_verdicts.read_representations([folder / "r.npz"], [folder / "basis_test.csv"])
+    results = seed_results.read_representations([folder / "r.npz"], [folder / "basis_test.csv"])
     judged, contrasts = seed_verdicts.judge(results, seed=0)
     spoiled, sound = judged.set_index("metric").loc[["mig", "modularity"]].to_dict("records")
     assert not spoiled["special"]
     assert np.isnan(spoiled["haar_p"])
     assert np.isnan(spoiled["haar_active_p"])
-    assert seed_verdicts.headline(spoiled) == "no verdict"
+    assert verdict_words.headline(spoiled) == "no verdict"
     assert "no verdict: MIG is not a number" in spoiled["sentence"]
     at_least = np.sum(found.nulls["haar/modularity"] >= sound["haar_observed"] - 1e-9)
     assert sound["haar_p"] == (1 + at_least) / 100
@@ -119,6 +119,6 @@ def test_a_test_without_a_metric_that_a_rotation_changes_is_refused(tested):
     folder, found = tested
     encoded = representation.load(folder / "r.npz")
     table = found.table.assign(metric="explicitness")
-    result = seed_verdicts.SeedResult("mine", "", 0, encoded, table, found.nulls)
+    result = seed_results.SeedResult("mine", "", 0, encoded, table, found.nulls)
     with pytest.raises(InputError, match="no metric was tested against random bases"):
         seed_verdicts.judge([result], seed=0)

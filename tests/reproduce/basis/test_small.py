@@ -14,7 +14,7 @@ from reproduce.basis import assessment, bases
 from reproduce.basis.representation import Representation
 from reproduce.metrics import basis_scorer, registry
 from reproduce.metrics.labelled_latents import LabelledLatents
-from reproduce.reporting import page, seed_verdicts
+from reproduce.reporting import page, seed_results, seed_verdicts
 
 FITS = ("irs", "sap", "explicitness", "dci", "dci_linear", "dci_es", "beta_vae")
 CLOSED = tuple(name for name in registry.OF_LATENTS if name not in FITS)
@@ -84,7 +84,7 @@ def test_every_fit_gives_a_number(monkeypatch, kind, metric):
 def test_a_single_random_basis_has_no_spread_and_a_verdict_all_the_same():
     tested = rare(3)
     found = assessment.assess(tested, assessment.Plan(["haar", "haar_active"], ["mig"], 1))
-    result = seed_verdicts.SeedResult("mine", "", 0, tested, found.table, found.nulls)
+    result = seed_results.SeedResult("mine", "", 0, tested, found.table, found.nulls)
     table, contrasts = seed_verdicts.judge([result], seed=0)
     assert "nan" not in table["sentence"].item()
     assert "(p = 0.5)" in table["sentence"].item()

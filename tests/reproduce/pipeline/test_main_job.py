@@ -13,7 +13,7 @@ from data import DATASETS, dsprites
 from models.registry import PRIMARY
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
-from reproduce.reporting import page, seed_verdicts
+from reproduce.reporting import page, seed_results, seed_verdicts
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory
 from reproduce.training.trained_model import draw_images
@@ -107,7 +107,7 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "undefined" not in page.lower()
     for model, rows in pd.read_csv(output / "verdict.csv").groupby("model"):
-        primary = seed_verdicts.primary_metric(model, list(rows["metric"]))
+        primary = seed_results.primary_metric(model, list(rows["metric"]))
         assert rows.set_index("metric").loc[primary, "sentence"] in page
     settings_of_each = ("full_covariance", "num_codes", "num_levels")
     for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):
@@ -142,7 +142,7 @@ def test_the_last_page_is_that_of_the_programs_by_themselves(job, run_program, t
 
 @pytest.mark.parametrize("arm", ["beta_vae-full_covariance", "glow"])
 def test_a_page_can_do_with_a_single_arm(job, arm):
-    results = seed_verdicts.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
+    results = seed_results.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
     table, contrasts = seed_verdicts.judge(results, seed=0)
     html = page.render(results, table, contrasts, "smoke", "a check", "all others")
     assert "all others" in html

@@ -11,7 +11,7 @@ import pytest
 from data.files import InputError, load_npz, save_npz, write_text
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import result_tables, seed_verdicts
+from reproduce.reporting import result_tables, seed_results, seed_verdicts
 
 
 def made(folder, name, seed, **extras):
@@ -27,9 +27,9 @@ def made(folder, name, seed, **extras):
     result_tables.write(test, found.table)
     result_tables.write(test.with_name("cherry_picking.csv"), found.cherry_picking)
     keys = {
-        seed_verdicts.FINGERPRINT: np.array(encoded.fingerprint),
-        seed_verdicts.TABLE: result_tables.fingerprint(found.table),
-        seed_verdicts.PICKED: result_tables.fingerprint(found.cherry_picking),
+        seed_results.FINGERPRINT: np.array(encoded.fingerprint),
+        seed_results.TABLE: result_tables.fingerprint(found.table),
+        seed_results.PICKED: result_tables.fingerprint(found.cherry_picking),
     } | extras
     save_npz(test.with_name("null.npz"), found.nulls | keys)
     return file, test
@@ -43,49 +43,49 @@ def pair(tmp_path_factory):
 
 def test_tests_in_the_order_of_their_representations_are_read(pair):
     (a, test_a), (b, test_b) = pair
-    assert len(seed_verdicts.read_representations([a, b], [test_a, test_b])) == 2
+    assert len(seed_results.read_representations([a, b], [test_a, test_b])) == 2
 
 
 def test_tests_in_another_order_are_refused(pair):
     (a, test_a), (b, test_b) = pair
     with pytest.raises(InputError, match="computed from another representation"):
-        seed_verdicts.read_representations([a, b], [test_b, test_a])
+        seed_results.read_representations([a, b], [test_b, test_a])
 
 
 def test_draws_of_another_test_are_refused_even_of_old_files(pair, tmp_path):
     (a, test_a), (_, test_b) = pair
     write_text(tmp_path / "basis_test.csv", test_a.read_text())
     draws = load_npz(test_b.with_name("null.npz"))
-    for key in (seed_verdicts.FINGERPRINT, seed_verdicts.TABLE):
+    for key in (seed_results.FINGERPRINT, seed_results.TABLE):
         del draws[key]  # as it was written before there were any
     save_npz(tmp_path / "null.npz", draws)
     with pytest.raises(InputError, match="not of the same test"):
-        seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])
+        seed_results.read_representations([a], [tmp_path / "basis_test.csv"])
 
 
 @pytest.mark.parametrize("arms", [(), ("mine", "mine")])
 def test_one_file_twice_is_not_two_seeds(pair, arms):
     (a, test_a), _ = pair
-    results = seed_verdicts.read_representations([a, a], [test_a, test_a], arms)
+    results = seed_results.read_representations([a, a], [test_a, test_a], arms)
     with pytest.raises(InputError, match="same latents"):
         seed_verdicts.judge(results, seed=0)
 
 
 def test_a_test_of_factors_described_anew_is_no_test_of_the_representation(tmp_path):
-    file, test = made(tmp_path, "a", 0, **{seed_verdicts.TURNED_KEY: np.array("a,b")})
+    file, test = made(tmp_path, "a", 0, **{seed_results.TURNED_KEY: np.array("a,b")})
     with pytest.raises(InputError, match="described anew"):
-        seed_verdicts.read_representations([file], [test])
+        seed_results.read_representations([file], [test])
 
 
 def test_a_verdict_of_other_results_is_refused(pair, tmp_path):
     (a, test_a), (b, test_b) = pair
-    both = seed_verdicts.read_representations([a, b], [test_a, test_b], ["x", "y"])
+    both = seed_results.read_representations([a, b], [test_a, test_b], ["x", "y"])
     table, contrasts = seed_verdicts.judge(both, seed=0)
     write_text(tmp_path / "verdict.csv", table.to_csv(index=False))
     write_text(tmp_path / "contrast.csv", contrasts.to_csv(index=False))
     read, _ = seed_verdicts.read_verdicts(tmp_path / "verdict.csv")
     seed_verdicts.check_verdicts(tmp_path / "verdict.csv", read, both)
-    exchanged = seed_verdicts.read_representations([b, a], [test_b, test_a], ["x", "y"])
+    exchanged = seed_results.read_representations([b, a], [test_b, test_a], ["x", "y"])
     for others in (exchanged, both[:1]):
         with pytest.raises(InputError, match="is of other results"):
             seed_verdicts.check_verdicts(tmp_path / "verdict.csv", read, others)
@@ -112,7 +112,7 @@ def test_a_damaged_number_in_a_table_is_named(pair, tmp_path):
     cells[7] = "small"
     write_text(tmp_path / "basis_test.csv", "\n".join([header, ",".join(cells), *rest]))
     with pytest.raises(InputError, match=r"basis_test\.csv: damaged \(column p_value"):
-        seed_verdicts.read_representations([a], [tmp_path / "basis_test.csv"])
+        seed_results.read_representations([a], [tmp_path / "basis_test.csv"])
 
 
 def copied(test, folder):
@@ -140,7 +140,7 @@ def test_a_table_that_was_changed_is_refused(pair, tmp_path, change, name):
         pytest.skip("not a change of this table")
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=f"{name}: "):
-        seed_verdicts.read_representations([a], [test])
+        seed_results.read_representations([a], [test])
 
 
 def test_what_changes_no_value_of_a_table_is_read(pair, tmp_path):
@@ -150,7 +150,7 @@ def test_what_changes_no_value_of_a_table_is_read(pair, tmp_path):
     text = "\r\n\r\n".join(",".join(reversed(row)) for row in rows)  # columns, line ends, a mark
     test.write_bytes(b"\xef\xbb\xbf" + text.encode())
     (found,), (expected,) = (
-        seed_verdicts.read_representations([a], [file]) for file in (test, test_a)
+        seed_results.read_representations([a], [file]) for file in (test, test_a)
     )
     pd.testing.assert_frame_equal(found.frame[list(expected.frame)], expected.frame)
 
@@ -159,6 +159,6 @@ def test_a_table_that_an_earlier_test_left_is_not_of_this_one(pair, tmp_path):
     (a, test_a), _ = pair
     test = copied(test_a, tmp_path)
     draws = load_npz(test.with_name("null.npz"))
-    save_npz(test.with_name("null.npz"), draws | {seed_verdicts.PICKED: np.array("")})
-    (found,) = seed_verdicts.read_representations([a], [test])
+    save_npz(test.with_name("null.npz"), draws | {seed_results.PICKED: np.array("")})
+    (found,) = seed_results.read_representations([a], [test])
     assert found.picked is None

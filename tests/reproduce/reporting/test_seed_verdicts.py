@@ -9,7 +9,7 @@ import pytest
 from data.files import InputError, save_npz, write_text
 from reproduce.basis import assessment, bases, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import page, seed_verdicts
+from reproduce.reporting import page, seed_results, seed_verdicts, verdict_words
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory, find_runs
 
@@ -51,15 +51,64 @@ def runs(tmp_path_factory):
 
 
 def test_aligned_arms_are_special_and_rotated_ones_are_not(runs):
-    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_results.read_results(runs), seed=0)
     special = table.set_index("model")["special"]
     assert special["beta_vae/diagonal"]
     assert not special["beta_vae/full_covariance"]
     assert table["num_seeds"].tolist() == [4, 4]
     assert table["seeds"].tolist() == ["0 1 2 3"] * 2
     contrast = contrasts.iloc[0]
-    assert contrast["p_value"] == pytest.approx(1 / 70)  # 8 choose 4: the arms do not overlap
-    assert contrast["smallest_p"] == pytest.approx(1 / 70)
+    assert contrast["paired"]
+    assert contrast["p_value"] == contrast["smallest_p"] == 1 / 16  # all four pairs differ alike
+    assert contrast["active_p_value"] == 1 / 16
+    assert 0 < contrast["low"] < contrast["difference"] < contrast["high"]
+
+
+def test_the_verdicts_are_those_of_corrected_p_and_intervals(runs):
+    table, _ = seed_verdicts.judge(seed_results.read_results(runs), seed=0)
+    diagonal, full = table.to_dict("records")
+    assert diagonal["haar_low"] < diagonal["haar_difference"] < diagonal["haar_high"]
+    # A hundred draws cannot reach .05 after Holm's correction for five hypotheses by much.
+    assert diagonal["holm_p"] == pytest.approx(0.05)
+    assert diagonal["verdict"] == "aligned"
+    assert full["verdict"] != "aligned"
+    assert full["haar_smallest_difference"] > 0
+
+
+def test_metrics_that_disagree_are_named():
+    def row(metric, special):
+        return {
+            "model": "mine",
+            "data_set": "",
+            "metric": metric,
+            "side": "",
+            "special": special,
+            "haar_p": 0.01 if special else 0.6,
+            "gate": "not measured",
+            "alpha": 0.05,
+        }
+
+    table = pd.DataFrame([row("mig", True), row("factor_vae", False), row("modularity", True)])
+    (sentence,) = verdict_words.disagreements(table)
+    assert "MIG does single out" in sentence
+    assert sentence.endswith("these do not: factor VAE.")
+    assert verdict_words.disagreements(table[table["special"]]) == []
+    spoiled = table.assign(gate="failed")
+    assert verdict_words.disagreements(spoiled) == []
+
+
+def test_arms_that_do_not_fit_alike_are_told(tmp_path):
+    for seed in range(2):
+        plant(tmp_path, seed, "diagonal", True)
+        other = plant(tmp_path, seed, "full_covariance", False)
+        write_text(other.training_file, "step,loss,reconstruction,kl,beta\n100,30,20.2,3.5,4\n")
+    results = seed_results.read_results(find_runs([str(tmp_path)]))
+    _, contrasts = seed_verdicts.judge(results, seed=0)
+    row = contrasts.iloc[0]
+    assert not row["fits_match"]  # KL 2.5 against 3.5; reconstruction within 1%
+    assert "20 against 20.2 (1.0% apart)" in row["fit"]
+    assert "2.5 against 3.5 (28.6% apart)" in row["fit"]
+    assert "may be one of fits" in row["sentence"]
 
 
 def test_an_untrained_run_has_an_empty_log_and_a_verdict_and_a_trained_one_has_not(tmp_path):
@@ -67,36 +116,38 @@ def test_an_untrained_run_has_an_empty_log_and_a_verdict_and_a_trained_one_has_n
     heads = "step,loss,reconstruction,kl,beta\n"
     write_text(run.training_file, heads)
     with pytest.raises(InputError, match=r"training\.csv: missing or damaged"):
-        seed_verdicts.read_results([run])
+        seed_results.read_results([run])
     config = run.read_config()
     untrained = dataclasses.replace(config.recipe, num_steps=0)
     write_text(run.config_file, dataclasses.replace(config, recipe=untrained).to_json())
-    results = seed_verdicts.read_results([run])
+    results = seed_results.read_results([run])
     table, _ = seed_verdicts.judge(results, seed=0)
     assert not table["special"].any()
     assert page._reached(results)[0]["reached"] == "not trained"
 
 
 def test_holms_family_has_five_hypotheses_whatever_was_tested(runs):
-    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_results.read_results(runs), seed=0)
     diagonal = table.set_index("model").loc["beta_vae/diagonal"]
-    assert diagonal["holm_p"] == pytest.approx(5 * diagonal["haar_p"])
+    larger = max(diagonal["haar_p"], diagonal["haar_active_p"])
+    assert diagonal["holm_p"] == pytest.approx(5 * larger)
     assert contrasts["holm_p"].item() == pytest.approx(4 * contrasts["p_value"].item())
 
 
 def test_sentences_say_the_numbers_and_what_would_have_been_detected(runs):
-    table, contrasts = seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)
+    table, contrasts = seed_verdicts.judge(seed_results.read_results(runs), seed=0)
     diagonal, full = table["sentence"]
     assert "beta-VAE, diagonal posterior, 4 seeds" in diagonal
     assert f"p = {table['haar_p'][0]:.2g}" in diagonal
     assert "not distinguishable" in full
-    assert f"{table['haar_detectable'][1]:.3f}" in full
-    assert "smallest that 4 and 4 seeds allow is 0.014" in contrasts["sentence"].item()
+    needed = table[["haar_smallest_difference", "haar_active_smallest_difference"]].loc[1].max()
+    assert f"true difference of {needed:.3f} with a probability of .8" in full
+    assert "smallest that 4 and 4 seeds allow is 0.062" in contrasts["sentence"].item()
 
 
 def test_a_collapsed_seed_counts_as_one_that_shows_nothing(tmp_path):
     plant(tmp_path, 0, "diagonal", True, collapsed=True)
-    results = seed_verdicts.read_results(find_runs([str(tmp_path)]))
+    results = seed_results.read_results(find_runs([str(tmp_path)]))
     table, contrasts = seed_verdicts.judge(results, seed=0)
     assert table["collapsed"].item() == 1
     assert table["haar_active_p"].item() == 1.0
@@ -110,7 +161,7 @@ def test_settings_that_differ_make_arms_of_their_own(tmp_path):
         for seed in range(2):
             plant(tmp_path, seed, "diagonal", True, beta=beta)
             plant(tmp_path, seed, "full_covariance", False, beta=beta)
-    results = seed_verdicts.read_results(find_runs([str(tmp_path)]))
+    results = seed_results.read_results(find_runs([str(tmp_path)]))
     table, contrasts = seed_verdicts.judge(results, seed=0)
     assert set(table["model"]) == {
         f"beta_vae/{posterior} beta={beta}"
@@ -153,7 +204,7 @@ def test_anybodys_files_are_judged_by_arm_and_contrasted(tmp_path, run_program):
 
 
 def test_the_same_seed_twice_is_refused(runs):
-    results = seed_verdicts.read_results([runs[0], runs[0]])
+    results = seed_results.read_results([runs[0], runs[0]])
     with pytest.raises(InputError, match="given twice"):
         seed_verdicts.judge(results, seed=0)
 
@@ -164,12 +215,12 @@ def test_a_damaged_result_file_is_named(tmp_path, name):
     file = run.path / name
     file.write_bytes(file.read_bytes()[:15])
     with pytest.raises(InputError, match=name):
-        seed_verdicts.read_results([run])
+        seed_results.read_results([run])
 
 
 def test_the_same_runs_give_the_same_verdict(runs):
     first, second = (
-        seed_verdicts.judge(seed_verdicts.read_results(runs), seed=0)[0] for _ in range(2)
+        seed_verdicts.judge(seed_results.read_results(runs), seed=0)[0] for _ in range(2)
     )
     pd.testing.assert_frame_equal(first, second)
 
@@ -180,29 +231,35 @@ def test_a_verdict_needs_both_nulls(tmp_path):
         kept = {key: file[key] for key in file.files if not key.startswith("haar_active/")}
     save_npz(run.path / "null.npz", kept)
     with pytest.raises(InputError, match="no draws of haar_active"):
-        seed_verdicts.read_results([run])
+        seed_results.read_results([run])
 
 
 @pytest.mark.parametrize(
-    ("special", "holm_p", "words"),
+    ("special", "verdict", "gate", "words"),
     [
-        (True, 0.05, "aligned beyond chance"),
-        (True, np.nan, "aligned beyond chance"),
-        (True, 0.06, "aligned beyond chance by itself, not after correction"),
-        (False, 0.06, "not distinguishable from random axes"),
+        (True, "aligned", "passed", "aligned beyond chance"),
+        (
+            True,
+            "inconclusive",
+            "passed",
+            "inconclusive: aligned beyond chance by itself, not after",
+        ),
+        (False, "inconclusive", "passed", "inconclusive: not distinguishable from random axes"),
+        (False, "equivalent to random", "passed", "equivalent to random axes, within 0.02"),
+        (True, "inconclusive", "failed", "inconclusive: the model is not good enough"),
     ],
 )
-def test_the_headline_is_what_is_left_after_correction(special, holm_p, words):
-    row = {"special": special, "holm_p": holm_p, "alpha": 0.05}
-    assert seed_verdicts.headline(row) == words
+def test_the_headline_is_what_is_left_after_correction_and_gate(special, verdict, gate, words):
+    row = {"special": special, "verdict": verdict, "gate": gate}
+    assert verdict_words.headline(row).startswith(words)
 
 
 def test_a_page_of_faces_says_that_they_are_synthetic(tmp_path):
     run = plant(tmp_path, 0, "diagonal", True)
-    (dsprites,) = seed_verdicts.read_results([run])
+    (dsprites,) = seed_results.read_results([run])
     assert page._describe_dataset(dsprites)["notice"] == ""
     config = dataclasses.replace(run.read_config(), dataset="faces")
     write_text(run.config_file, config.to_json())
-    (faces,) = seed_verdicts.read_results([run])
+    (faces,) = seed_results.read_results([run])
     assert "synthetic" in page._describe_dataset(faces)["notice"]
     assert "no photographs" in page._describe_dataset(faces)["notice"]

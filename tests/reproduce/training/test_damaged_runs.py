@@ -8,7 +8,7 @@ from test_recipes_runs import CONFIG, RECIPE, Variable
 
 from data.files import InputError, write_text
 from reproduce.reporting import page
-from reproduce.reporting.seed_verdicts import SeedResult
+from reproduce.reporting.seed_results import SeedResult
 from reproduce.training.run_directory import RunDirectory, read_log
 
 LOG = "step,loss\n" + "".join(f"{step},{100 / step}\n" for step in range(10, 61, 10))

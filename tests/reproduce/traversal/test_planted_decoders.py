@@ -13,7 +13,7 @@ import models
 from data.files import save_npz, write_text
 from models.settings import GlowSettings, InfoGANSettings
 from reproduce.basis import assessment, representation
-from reproduce.reporting import seed_verdicts
+from reproduce.reporting import seed_results, seed_verdicts
 from reproduce.traversal import coverage, decoder_side
 from reproduce.traversal.readers import Reader
 
@@ -137,7 +137,7 @@ def verdicts(tensorflow, tmp_path_factory):
                 files.append(file)
                 tests.append(test)
                 arms.append(f"{name} {'rotated' if is_rotated else 'planted'}")
-    results = seed_verdicts.read_representations(files, tests, arms)
+    results = seed_results.read_representations(files, tests, arms)
     table, _ = seed_verdicts.judge(results, seed=0)
     return pd.DataFrame(table).set_index("model"), {r.arm: r for r in results}
 
