@@ -42,6 +42,7 @@ COLUMNS = (
     "p_max_t",
     "detectable",
     "rho",
+    "found_on",
 )
 ALPHA = 0.05  # of the smallest detectable value
 CONTROL_TOLERANCE = 0.005  # a signed permutation can move a value across a bin's edge
@@ -166,7 +167,7 @@ def assess(
             rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
             rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
-            if family.role == "null" and family.learned is None and test.gaps is not None:
+            if family.is_confirmatory and test.gaps is not None:
                 tested.append(test.by_factor(representation))
         if name == "haar_active" and "mig" in plan.metrics:
             picked = test.cherry_picking(family, rng)
@@ -360,7 +361,9 @@ def _supervised_rotation(
     """Rows of the supervised rotation: found on one half of the points, scored on the other.
 
     `null_*` are Haar rotations on that other half, and rho is where the learned basis stands
-    between their mean and the rotation's, on the same half (see paper/protocol.md). Metrics that
+    between their mean and the rotation's, on the same half (see paper/protocol.md); `found_on` is
+    the rotation's value on the half that it was found on. The search starts from the learned basis,
+    from principal and independent components, and from random rotations. Metrics that
     need a fit have no such row: a search takes thousands of bases. A factor of which a half has one
     class alone tells nothing there, and is left out.
 
@@ -384,7 +387,8 @@ def _supervised_rotation(
     family = FAMILIES[name]
     draws = np.concatenate(list(_draw(family, plan, points, rng)))
     found = [fit(points.latents, plan.seed, points.eps) for fit in _STARTS]
-    starts = np.stack([identity, *map(_orthogonal, found)])
+    random = bases.haar(_RANDOM_STARTS, points.dimension, rng)
+    starts = np.stack([identity, *map(_orthogonal, found), *random])
     rows: list[dict[str, object]] = []
     for metric in plan.metrics:
         if METRICS[metric].source == "fit":
@@ -397,6 +401,7 @@ def _supervised_rotation(
         span = top - null.mean()
         row = {"family": name, "metric": metric, "observed": float(top), **_summary(null)}
         row["rho"] = float((learned - null.mean()) / span) if span else float("nan")
+        row["found_on"] = float(search.closed_forms(best[None])[metric][0])
         rows.append(row)
     return rows
 
@@ -407,6 +412,7 @@ def _varies(factors: np.ndarray) -> np.ndarray:
 
 
 _STARTS = (bases.pca, bases.fast_ica)
+_RANDOM_STARTS = 20
 
 
 def _objective(scorer: BasisScorer, metric: str) -> supervised_rotation.Objective:

@@ -1,4 +1,4 @@
-"""Families of bases of the latent space (N1 to N6 of paper/protocol.md).
+"""Families of bases of the latent space (N1 to N7 of paper/protocol.md).
 
 A basis is a matrix whose columns are the new axes: new latents = latents @ basis.
 """
@@ -52,6 +52,25 @@ def general_linear_traversal(
     The same generator gives the same maps M; what moves one new latent alone is a row of M^-1.
     """
     return np.linalg.inv(general_linear(num_bases, dimension, rng)).swapaxes(1, 2)
+
+
+def sparse_rotation(num_bases: int, dimension: int, rng: np.random.Generator) -> np.ndarray:
+    """Rotations in the planes of disjoint pairs of axes: float64 [num_bases, d, d].
+
+    The axes are paired at random, and each pair is rotated by an angle uniform on the circle; of an
+    odd number one axis stays. Each new axis is a mix of two learned ones at most.
+    """
+    found = np.zeros((num_bases, dimension, dimension))
+    draws = np.arange(num_bases)[:, None]
+    orders = rng.permuted(np.tile(np.arange(dimension), (num_bases, 1)), axis=1)
+    half = dimension // 2
+    first, second, left = np.split(orders, [half, 2 * half], axis=1)
+    angles = rng.uniform(0, 2 * np.pi, size=(num_bases, half))
+    found[draws, first, first] = found[draws, second, second] = np.cos(angles)
+    found[draws, second, first] = np.sin(angles)
+    found[draws, first, second] = -np.sin(angles)
+    found[draws, left, left] = 1.0
+    return found
 
 
 def geodesic(rotation: np.ndarray, times: tuple[float, ...] = GEODESIC_TIMES) -> np.ndarray:
@@ -170,6 +189,7 @@ class Family:
         learned: The learned basis as a basis of `points`; by default the identity.
         fit: For references: (latents, seed, eps) to a basis [m, r], as `pca`.
         max_bases: No more draws than so many are of use.
+        is_confirmatory: Whether a verdict asks for it; other nulls are exploratory.
     """
 
     role: Role
@@ -179,6 +199,7 @@ class Family:
     learned: Callable[[Representation], np.ndarray] | None = None
     fit: Callable[[np.ndarray, int, float], np.ndarray] | None = None
     max_bases: int | None = None
+    is_confirmatory: bool = False
 
     @property
     def is_fitted(self) -> bool:
@@ -223,9 +244,14 @@ FAMILIES = {
         _standardised,
         "Haar rotations of the active latents, standardised (N1)",
         draw=haar,
+        is_confirmatory=True,
     ),
     "haar": Family(
-        "null", Representation.points, "Haar rotations of all raw latents (N2)", draw=haar
+        "null",
+        Representation.points,
+        "Haar rotations of all raw latents (N2)",
+        draw=haar,
+        is_confirmatory=True,
     ),
     "general_linear": Family(
         "null",
@@ -240,6 +266,21 @@ FAMILIES = {
         "the axes along which the latents of such maps move (N3, exploratory)",
         draw=general_linear_traversal,
         learned=_learned_traversal,
+    ),
+    "sparse": Family(
+        "null",
+        _standardised,
+        "rotations of random pairs of the active latents, standardised (N7, exploratory)",
+        draw=sparse_rotation,
+        max_bases=999,
+    ),
+    "haar_data": Family(
+        "null",
+        _whitened,
+        "Haar rotations of the whitened active latents (N7, exploratory)",
+        draw=haar,
+        learned=_learned_readout,
+        max_bases=999,
     ),
     "signed_permutation": Family(
         "control",

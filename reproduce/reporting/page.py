@@ -34,6 +34,11 @@ from reproduce.training.origins import Origin
 from reproduce.training.run_directory import RunDirectory, flatten
 from reproduce.traversal import energy_matching
 
+EXPLORATORY = tuple(
+    name
+    for name, family in bases.FAMILIES.items()
+    if family.role == "null" and not family.is_confirmatory
+)
 _SHOWN = ("observed", "null_mean", "difference", "low", "high", "z", "p")  # of each null
 _OF_IMPORTED = ("model", "network", "num_latents", "posterior", "decoder", "dataset", "variant")
 BEST_K = (1, 2, 3, 5, 10)  # how many of the best axes the page tells m* for, beside all of them
@@ -88,7 +93,8 @@ def render(
         min_r2=decodability.MIN_R2,
         best_k=BEST_K,
         searches=[row for result in results for row in _search_rows(result)],
-        general=[row for result in results for row in _general_rows(result)],
+        exploratory_families=EXPLORATORY,
+        exploratory=[row for result in results for row in _exploratory_rows(result)],
         seeds=[_seed_row(result) for result in results],
         qualities=model_quality.rows(trained),
         gate=gate,
@@ -180,6 +186,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
                 "rho": references["supervised"] and references["supervised"]["rho"],
+                "found_on": references["supervised"] and references["supervised"].get("found_on"),
                 "drift": drifts.get(metric),
             }
         )
@@ -393,19 +400,17 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
     ]
 
 
-def _general_rows(result: SeedResult) -> list[dict[str, Any]]:
-    """The test against general linear maps (N3), which is exploratory: a row for each metric."""
+def _exploratory_rows(result: SeedResult) -> list[dict[str, Any]]:
+    """The tests against nulls by which no verdict is made: a row for each metric."""
     rows = []
     for metric in seed_results.metrics_of([result]):
-        entries = [
-            result.row(family, metric) for family in ("general_linear", "general_linear_traversal")
-        ]
-        if all(entries):
+        entries = [result.row(family, metric) for family in EXPLORATORY]
+        if any(entries):
             rows.append(
                 {
                     "arm": verdict_words.name(result.arm),
                     "seed": result.seed if result.run else None,
-                    "metric": verdict_words.title(metric),
+                    "metric": verdict_words.title(metric, result.side(metric)),
                     "entries": entries,
                 }
             )

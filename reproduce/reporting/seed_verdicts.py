@@ -197,8 +197,8 @@ def _concluded(
     return pd.DataFrame(rows)
 
 
-def _is_of_other_null(column: str, num_nulls: int) -> bool:
-    return column.startswith(f"{NULLS[1]}_") and num_nulls < len(NULLS)
+def _is_of_other_null(column: Any, num_nulls: int) -> bool:
+    return str(column).startswith(f"{NULLS[1]}_") and num_nulls < len(NULLS)
 
 
 def _contrast(

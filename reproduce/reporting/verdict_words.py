@@ -48,7 +48,7 @@ def title(metric: str, side: str = "") -> str:
     return f"{words} ({side} side)" if side else words
 
 
-def is_known(verdict: Mapping[Any, Any]) -> bool:
+def is_known(verdict: Mapping[Any, Any] | pd.Series) -> bool:
     """Whether a row of verdict.csv is a verdict; what is not a number gives none."""
     return not pd.isna(verdict.get("haar_p", 1.0))
 

@@ -7,7 +7,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reproduce.basis import bases
+from reproduce.basis import assessment, bases
+from reproduce.basis.representation import Representation
 
 
 @pytest.mark.parametrize("draw", [bases.haar, bases.signed_permutation])
@@ -50,3 +51,37 @@ def test_a_geodesic_to_a_pair_of_flipped_axes_turns_by_pi():
     half = bases.geodesic(flip, (0.5,))[0]
     np.testing.assert_allclose(half @ half, flip, atol=1e-12)
     np.testing.assert_allclose(half @ half.T, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [2, 5, 8])
+def test_sparse_rotations_mix_pairs_of_axes_alone(dimension):
+    drawn = bases.sparse_rotation(200, dimension, np.random.default_rng(dimension))
+    np.testing.assert_allclose(
+        drawn @ drawn.swapaxes(1, 2), np.tile(np.eye(dimension), (200, 1, 1)), atol=1e-12
+    )
+    np.testing.assert_allclose(np.linalg.det(drawn), 1.0)
+    assert (np.count_nonzero(drawn, axis=1) <= 2).all()
+    # Every axis is mixed with every other one, but for the odd one out.
+    mixed = (np.abs(drawn) > 0).any(axis=0)
+    assert mixed.all()
+
+
+def test_the_angles_of_sparse_rotations_are_uniform():
+    drawn = bases.sparse_rotation(2_000, 2, np.random.default_rng(0))
+    angles = np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0])
+    assert scipy.stats.kstest(angles, scipy.stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
+
+
+def test_haar_data_is_a_rotation_of_uncorrelated_latents():
+    rng = np.random.default_rng(1)
+    factors = rng.integers(5, size=(2_000, 3))
+    mixing = np.array([[1.0, 0.6, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 3.0]])
+    correlated = Representation(((factors - 2) / 1.4) @ mixing, factors, tuple("abc"), (5,) * 3)
+    found = assessment.assess(correlated, assessment.Plan(["haar_data"], ["mig"], 99))
+    family = bases.FAMILIES["haar_data"]
+    points = family.points(correlated)
+    np.testing.assert_allclose(np.cov(points.latents.T), np.eye(3), atol=2e-3)
+    # The learned axes are those of the file, whatever their scale.
+    learned = points.latents @ family.learned(correlated)
+    np.testing.assert_allclose(learned, correlated.latents - correlated.latents.mean(0), atol=1e-9)
+    assert found.table["observed"].item() > found.table["null_max"].item()

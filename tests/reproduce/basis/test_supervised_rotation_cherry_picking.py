@@ -104,3 +104,26 @@ def test_max_t_adjusts_over_metrics_and_never_below_the_single_p():
     assert (table["p_max_t"] >= table["p_value"] - 1e-12).all()
     alone = assessment.assess(tested, assessment.Plan(["haar"], ["mig"], 199, seed=0)).table
     assert alone["p_max_t"].item() == pytest.approx(alone["p_value"].item())
+
+
+def test_of_many_starts_the_best_is_found_and_none_is_lost():
+    rotation = bases.haar(1, 6, np.random.default_rng(7))[0]
+
+    def narrow(many):
+        """High only near one basis, so that a climb from far away finds nothing."""
+        return np.exp(-30 * np.sum((many - rotation) ** 2, axis=(1, 2)))
+
+    objective = supervised_rotation.of_bases(narrow)
+    random = bases.haar(20, 6, np.random.default_rng(8))
+    near = rotation @ bases.geodesic(bases.haar(1, 6, np.random.default_rng(9))[0], (0.02,))[0]
+    found = supervised_rotation.best_rotation(objective, np.stack([*random, near]))
+    assert narrow(found[None])[0] > narrow(near[None])[0]
+
+
+def test_the_rotation_is_also_scored_on_the_half_that_it_was_found_on():
+    rng = np.random.default_rng(10)
+    factors = rng.integers(4, size=(300, 2))
+    noise = Representation(rng.normal(size=(300, 4)), factors, ("a", "b"), (4, 4))
+    row = assessment.assess(noise, assessment.Plan(["supervised"], ["mig"], 99)).table.iloc[0]
+    # Latents that know nothing: what is found is chance, and is not there on the other half.
+    assert row["found_on"] > row["observed"] + row["null_sd"]
