@@ -25,6 +25,9 @@ _FAMILIES = flags.DEFINE_list(
 )
 _METRICS = flags.DEFINE_list("metrics", ["mig"], f"Some of {', '.join(registry.OF_LATENTS)}.")
 _NUM_BASES = flags.DEFINE_integer("num_bases", 9999, "Draws of each null family.", lower_bound=1)
+_NUM_EXPLORATORY = flags.DEFINE_integer(
+    "num_exploratory", None, "Fewer draws of nulls by which no verdict is made.", lower_bound=1
+)
 _NUM_FITS = flags.DEFINE_integer(
     "num_fits", 99, "Draws for metrics that need a fit for every basis.", lower_bound=1
 )
@@ -89,6 +92,7 @@ def main() -> None:
         _SEED.value,
         _WORKERS.value,
         _DEVICE.value,
+        num_exploratory=_NUM_EXPLORATORY.value,
     )
     with progress.bar(desc="basis test", total=plan.total(), unit=" bases") as bar:
         found = assessment.assess(tested, plan, bar.update)

@@ -72,6 +72,7 @@ class Plan:
         workers: Processes for fits; no value depends on it.
         device: `cpu` or `gpu`, for mutual information.
         num_groups: Groups of rows that train the BetaVAE and FactorVAE scores.
+        num_exploratory: Draws of null families by which no verdict is made; None: as many.
     """
 
     families: Sequence[str]
@@ -82,6 +83,7 @@ class Plan:
     workers: int = 1
     device: str = "cpu"
     num_groups: int = NUM_GROUPS
+    num_exploratory: int | None = None
 
     def __post_init__(self) -> None:
         bases.check_families(self.families)
@@ -100,14 +102,17 @@ class Plan:
             if family.role == "supervised_rotation":
                 continue
             points = len(bases.GEODESIC_TIMES) if family.role == "interpolation" else 1
-            total += 1 + fits + points * self._count(family)
-            total += min(self._count(family), self.num_fits) if fits and family.draw else 0
+            total += 1 + fits + points * self.count(family)
+            total += min(self.count(family), self.num_fits) if fits and family.draw else 0
         return total
 
-    def _count(self, family: Family) -> int:
+    def count(self, family: Family) -> int:
+        """How many bases of a family are drawn."""
         if family.draw is None:
             return 0
-        return min(self.num_bases, family.max_bases or self.num_bases)
+        is_exploratory = family.role == "null" and not family.is_confirmatory
+        wanted = self.num_exploratory if is_exploratory else None
+        return min(self.num_bases, family.max_bases or self.num_bases, wanted or self.num_bases)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -227,7 +232,7 @@ def _draw(
 ) -> Iterator[np.ndarray]:
     """The family's draws in batches, so that memory stays bounded."""
     assert family.draw is not None
-    count, d = min(plan.num_bases, family.max_bases or plan.num_bases), points.dimension
+    count, d = plan.count(family), points.dimension
     batch = _BATCH
     if family.draw is bases.haar or points.is_large:  # Haar draws are the same in any batches
         batch = min(_BATCH, max(1, _BATCH_NUMBERS // d**2))

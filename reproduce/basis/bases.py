@@ -238,6 +238,9 @@ def _learned_traversal(representation: Representation) -> np.ndarray:
     return _covariance_power(representation.active_points(), -0.5)
 
 
+# Products of sparse rotations are none, so that p of sparse is no exact one, whatever is true: it
+# tells whether a learned basis does better than its neighbours.
+
 FAMILIES = {
     "haar_active": Family(
         "null",
@@ -272,7 +275,6 @@ FAMILIES = {
         _standardised,
         "rotations of random pairs of the active latents, standardised (N7, exploratory)",
         draw=sparse_rotation,
-        max_bases=999,
     ),
     "haar_data": Family(
         "null",
@@ -280,7 +282,6 @@ FAMILIES = {
         "Haar rotations of the whitened active latents (N7, exploratory)",
         draw=haar,
         learned=_learned_readout,
-        max_bases=999,
     ),
     "signed_permutation": Family(
         "control",

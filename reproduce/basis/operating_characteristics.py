@@ -79,12 +79,18 @@ def _mapped_linearly(points: LabelledLatents, rng: np.random.Generator) -> np.nd
     return bases.whiten(points).latents @ bases.general_linear(1, points.latents.shape[1], rng)[0]
 
 
+def _rotated_whitened(points: LabelledLatents, rng: np.random.Generator) -> np.ndarray:
+    return _rotated(bases.whiten(points), rng)
+
+
 # Scaling each active latent to variance 1 does not commute with rotations. It does nothing where
 # the points are a round cloud, so only an oblong one can show what that does to p.
 NULLS = (
     Null("rotation of a round cloud", HAAR, _rotated),
     Null("rotation of an oblong cloud", HAAR, _rotated_unequal),
     Null("linear map", ("general_linear", "general_linear_traversal"), _mapped_linearly),
+    Null("rotation of a round cloud, by pairs", ("sparse",), _rotated),
+    Null("rotation of the whitened cloud", ("haar_data",), _rotated_whitened),
 )
 
 

@@ -11,6 +11,8 @@ from reproduce.pipeline.profiles import PlannedArm, Profile
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory
 
+NUM_EXPLORATORY = 999  # draws of nulls by which no verdict is made
+
 
 def of_run(output: Path, dataset: str, profile: Profile, arm: PlannedArm, seed: int) -> jobs.Chain:
     """Train, represent, test, traverse: one seed of one arm."""
@@ -133,6 +135,7 @@ def _basis_test(profile: Profile, representation: Path, output: Path, seed: int)
             "reproduce.basis_test",
             f"--representation={representation}",
             f"--num_bases={profile.num_bases}",
+            f"--num_exploratory={min(profile.num_bases, NUM_EXPLORATORY)}",
             f"--seed={seed}",
             "--skip_inactive",
             f"--output={output}",

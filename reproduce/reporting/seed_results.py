@@ -265,7 +265,7 @@ def _read_test(
 def _read_scores(file: Path) -> pd.DataFrame:
     """A table with the columns of `assessment.COLUMNS`, whose numbers are numbers."""
     frame = result_tables.read(file, [name for name in COLUMNS if name != "found_on"])  # newer
-    for column in frame.columns[2:]:
+    for column in (name for name in COLUMNS[2:] if name in frame):
         try:
             frame[column] = pd.to_numeric(frame[column])
         except (TypeError, ValueError) as error:
