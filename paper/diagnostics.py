@@ -70,6 +70,31 @@ def scale(results: Results, profile: str) -> str:
     )
 
 
+def error_rates(results: Results) -> str:
+    """How often verdicts over seeds, and contrasts, are wrong where the truth is known."""
+    table = results.table("error_rates.csv", ["truth", "outcome", "num_seeds", "share"])
+    shares = table.set_index(["truth", "outcome"])["share"]
+    null = "one more random basis"
+    margin = [
+        shares[truth, "equivalent to random"]
+        for truth in table["truth"].unique()
+        if truth.startswith("at the margin")
+    ]
+    published = table[
+        table["truth"].eq("as published on dSprites") & table["outcome"].eq("contrast")
+    ]
+    power = ", ".join(
+        f"{decimal(row['share'], 2)} with {row['num_seeds']}" for _, row in published.iterrows()
+    )
+    return (
+        "Over simulated seeds, axes that are one more random basis are called aligned in at most "
+        f"{decimal(shares[null, 'aligned'].max())} of studies, and told from a control of the same "
+        f"kind in {decimal(shares[null, 'contrast'].max())}; an effect at the margin is called "
+        f"equivalent to random in {decimal(max(found.max() for found in margin))} (@rates). The "
+        f"contrast finds an effect of published size at .05 in shares of {power} seeds an arm."
+    )
+
+
 def calibration(results: Results) -> str:
     """How often p is at most .05 where the null is true."""
     table = results.table(

@@ -16,7 +16,7 @@ import typst
 from matplotlib.figure import Figure
 
 from data.files import atomic_write, write_text
-from paper import claims, mechanisms, pictures, plots
+from paper import answer, claims, mechanisms, pictures, plots
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
@@ -28,17 +28,18 @@ _DPI = 300
 def figures() -> dict[str, Callable[[Results], Figure]]:
     """Every figure by its file's name."""
     found: dict[str, Callable[[Results], Figure]] = {
+        "overview": answer.overview,
         "operating-characteristics": plots.operating_characteristics,
         "mechanisms": mechanisms.panels,
     }
-    for profile in (SHORT, FACES):
+    for profile in (QUICK, QUICK_FACES):
         for make in (
             *(plots.headline, plots.dose_response, plots.cherry_picking),
             *(pictures.traversals, pictures.leakage),
         ):
             label = make.__name__.replace("_", "-")
             found[f"{label}-{profile}"] = partial(make, profile=profile)
-    for profile in (SHORT, FACES, LONG, QUICK):
+    for profile in (QUICK, QUICK_FACES, SHORT, FACES, LONG):
         found[f"posteriors-{profile}"] = partial(plots.posteriors, profile=profile)
     return found
 
@@ -51,13 +52,12 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         "claims": claims.table,
         "claims-by-paper": claims.by_paper,
         "calibration": made_tables.calibration,
+        "error-rates": made_tables.error_rates,
     }
-    for profile in (SHORT, FACES):
+    for profile in (QUICK, QUICK_FACES, SHORT, FACES):
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
         found[f"settings-{profile}"] = partial(made_tables.settings, profile=profile)
         found[f"picking-{profile}"] = partial(made_tables.picking, profile=profile)
-    for profile in (QUICK, QUICK_FACES):
-        found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
     for file in mechanisms.FILES:
         found[file.replace("_", "-")] = partial(mechanisms.table, file=file)
     return found

@@ -85,7 +85,7 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
     """Means over seeds, the unit of the test; single seeds as marks below."""
     verdict = results.verdict(profile, arm, metric)
     runs = results.runs(profile, arm)
-    null = _joint_null([run.null(metric) for run in runs])
+    null = _means_over_seeds([run.null(metric) for run in runs])
     tests = [run.test(metric) for run in runs]
     learned = [_value(test, "haar", "observed") for test in tests]
     bins = 50 if len(null) > 1000 else 20
@@ -118,7 +118,7 @@ def _headline_panel(axis: Axes, results: Results, profile: str, arm: str, metric
     axis.locator_params(axis="x", nbins=5)
 
 
-def _joint_null(nulls: Sequence[np.ndarray]) -> np.ndarray:
+def _means_over_seeds(nulls: Sequence[np.ndarray]) -> np.ndarray:
     """Means over seeds of one random basis each, shuffled so that equal draws do not meet."""
     rng = np.random.default_rng(0)
     length = min(map(len, nulls))

@@ -5,15 +5,15 @@ They say what the files say, whichever way it comes out. Their markup is Typst's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from paper import claims, diagnostics, mechanisms
-from paper.plots import METRICS, metrics
+from paper import claims, diagnostics, mechanisms, published
+from paper.plots import METRICS
 from paper.sources import (
     CONTROLS,
     FACES,
@@ -28,8 +28,8 @@ from paper.sources import (
     Results,
     name,
 )
-from paper.words import count, decimal, listing, p_value, plain, printed_p, signed
-from reproduce.metrics.registry import DECODER_SIDE
+from paper.words import count, decimal, listing, p_value, plain, printed_p, sentence, signed
+from reproduce.reporting import verdict_words
 
 _CONTROLS = PROSE | {
     f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
@@ -46,7 +46,9 @@ _DATA = {
 def test(results: Results, profile: str, arm: str, metric: str) -> str:
     """One arm's test against both nulls, and what follows."""
     row = results.verdict(profile, arm, metric)
-    seeds = int(row["num_seeds"])
+    if "verdict" in row:
+        return _tested(row, METRICS[metric])
+    seeds = int(row["num_seeds"])  # judged by the protocol's first version
     text = (
         f"{METRICS[metric][0].upper()}{METRICS[metric][1:]} is "
         f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])} in random bases "
@@ -69,23 +71,54 @@ def test(results: Results, profile: str, arm: str, metric: str) -> str:
     return f"{text}: not distinguishable from random axes. It would have taken {listing([*shown])}."
 
 
-def decoder_side(results: Results, profile: str) -> str:
-    """Every system's test by latents of its prior, where there is one."""
-    metric = DECODER_SIDE + "mig"
-    if metric not in metrics(results, profile):
-        return (
-            "These results have no decoder side: InfoGAN's and Glow's primary metrics are those of "
-            "the protocol's first version, MIG on the encoder side and traversal purity."
-        )
-    return " ".join(
-        f"_{name(arm)}, decoder side._ {test(results, profile, arm, metric)}" for arm in SYSTEMS
+def _tested(row: dict[str, Any], what: str) -> str:
+    """A verdict of the protocol's second version, with its effect."""
+    text = (
+        f"{what[0].upper()}{what[1:]} is {decimal(row['haar_observed'])} against "
+        f"{decimal(row['haar_null_mean'])} in random bases of all latents, a difference of "
+        f"{effect(row)} ({printed_p(row['haar_p'])}"
     )
+    if pd.notna(row.get("haar_active_p")):
+        text += f"; of the active ones {printed_p(row['haar_active_p'])}"
+    text += f"; corrected {printed_p(row['holm_p'])})" if pd.notna(row["holm_p"]) else ")"
+    return f"{text}: {_VERDICTS[outcome(row)]}."
+
+
+def effect(row: Mapping[str, Any]) -> str:
+    """The raw difference from random bases of all latents, with its interval over seeds."""
+    text = decimal(row["haar_difference"])
+    if pd.isna(row["haar_low"]):
+        return f"{text} in one seed"
+    ends = decimal(row["haar_low"]), decimal(row["haar_high"])
+    return f"{text} (95% interval over seeds {ends[0]} to {ends[1]})"
+
+
+_VERDICTS = {
+    "special": "aligned",
+    "equivalent": "equivalent to random axes",
+    "uncorrected": "inconclusive, since it is aligned only before the correction",
+    "same": "inconclusive, not distinguishable from random axes",
+    "inconclusive": "inconclusive, since the model does not pass the gate",
+}
+
+
+def outcome(row: Mapping[str, Any]) -> str:
+    """What a row of verdict.csv comes to, a key of `_VERDICTS`."""
+    if row.get("gate") == "failed":
+        return "inconclusive"
+    if row.get("verdict") == "equivalent to random":
+        return "equivalent"
+    if not row["special"]:
+        return "same"
+    return "special" if pd.isna(row["holm_p"]) or row["holm_p"] <= 0.05 else "uncorrected"
 
 
 def contrast(results: Results, profile: str, metric: str) -> str:
     """The diagonal posterior against the full-covariance one, by a permutation over seeds."""
     row = results.contrast(profile, metric)
     what = METRICS[metric]
+    if "paired" in row:
+        return _contrasted(row, what)
     text = (
         f"By {what}, the mean effect is _z_~=~{signed(row['effect'])} over "
         f"{count(int(row['num_seeds']))} diagonal seeds and "
@@ -95,6 +128,26 @@ def contrast(results: Results, profile: str, metric: str) -> str:
         f"{decimal_p(row['smallest_p'])}"
     )
     return f"{text}."
+
+
+def _contrasted(row: dict[str, Any], what: str) -> str:
+    """A contrast of the protocol's second version."""
+    how = "sign flips of pairs" if row["paired"] else "permutations of seeds"
+    text = (
+        f"By {what}, the learned basis is {decimal(row['effect'])} above random ones with the "
+        f"diagonal posterior and {decimal(row['control_effect'])} with the full one, a difference "
+        f"of {decimal(row['difference'])} (95% interval {decimal(row['low'])} to "
+        f"{decimal(row['high'])}; {count(int(row['num_seeds']))} seeds each; by {how}, "
+        f"one-sided {printed_p(row['p_value'])}, of which the smallest possible is "
+        f"{decimal_p(row['smallest_p'])}"
+    )
+    text += f"; corrected {printed_p(row['holm_p'])})." if pd.notna(row["holm_p"]) else ")."
+    if pd.notna(row["fit"]) and row["fit"]:
+        fit = sentence(str(row["fit"]))
+        text += f" The arms' fits: {fit}."
+        if not row["fits_match"]:
+            text += " They do not match, so that the contrast may be one of fits."
+    return text
 
 
 def decimal_p(value: float) -> str:
@@ -121,17 +174,12 @@ def holm(results: Results, profile: str) -> str:
 def _outcomes(results: Results, profile: str) -> dict[str, list[str]]:
     """The systems by what their primary test says.
 
-    `special` or `same`; `uncorrected` would be special alone, and is not after Holm's correction;
-    of an `inconclusive` one the model is not good enough for its axes to be judged.
+    `special`, `equivalent` or `same`; `uncorrected` would be special alone, and is not after Holm's
+    correction; of an `inconclusive` one the model is not good enough for its axes to be judged.
     """
-    found: dict[str, list[str]] = {"special": [], "uncorrected": [], "same": [], "inconclusive": []}
+    found: dict[str, list[str]] = {key: [] for key in _VERDICTS}
     for arm in SYSTEMS:
-        row = results.primary(profile, arm)
-        kept = pd.isna(row["holm_p"]) or row["holm_p"] <= 0.05
-        outcome = "same" if not row["special"] else "special" if kept else "uncorrected"
-        if row.get("gate") == "failed":
-            outcome = "inconclusive"
-        found[outcome].append(PROSE[arm])
+        found[outcome(results.primary(profile, arm))].append(PROSE[arm])
     return found
 
 
@@ -143,15 +191,16 @@ def answer(results: Results, profile: str) -> str:
     if len(found["special"]) == len(SYSTEMS):
         return f"On {_DATA[profile]}, all systems' axes are distinguishable from random ones."
     parts: list[str] = []
-    for outcome, verb in (
+    for key, verb in (
         ("special", "are distinguishable from random ones"),
         ("uncorrected", "are distinguishable from random ones only before Holm's correction"),
+        ("equivalent", "are equivalent to random ones"),
         ("same", "are not distinguishable from random ones"),
         ("inconclusive", "are not judged, since its images do not show the factors"),
     ):
-        if found[outcome]:
+        if found[key]:
             who = "those of" if parts else "the axes of"
-            parts.append(f"{who} {listing(found[outcome])} {verb}")
+            parts.append(f"{who} {listing(found[key])} {verb}")
     return f"On {_DATA[profile]}, {'; '.join(parts)}."
 
 
@@ -159,10 +208,13 @@ def mechanism(results: Results, profile: str) -> str:
     """Whether the contrast by MIG shows that the posterior makes the difference."""
     row = results.contrast(profile, "mig")
     seeds = f"{count(int(row['num_seeds']))} seeds against {count(int(row['num_control_seeds']))}"
-    shows = "shows" if row["p_value"] <= 0.05 else "does not establish"
+    corrected = pd.notna(row["holm_p"])
+    p = row["holm_p"] if corrected else row["p_value"]
+    shows = "shows" if p <= 0.05 else "does not establish"
     return (
         f"On {_DATA[profile]}, the contrast between the two posteriors, {seeds}, {shows} that the "
-        f"diagonal posterior is what aligns the axes ({printed_p(row['p_value'])})."
+        f"diagonal posterior is what aligns the axes ({printed_p(p)}"
+        f"{' after correction' if corrected else ''})."
     )
 
 
@@ -208,6 +260,31 @@ def dose(results: Results, profile: str) -> str:
             means.setdefault(float(row["t"]), []).append(float(row["null_mean"]))
     steps = [f"{decimal(float(np.mean(v)))} at _t_~=~{plain(t)}" for t, v in sorted(means.items())]
     return f"With the diagonal posterior, mean MIG is {listing(steps)}."
+
+
+def disagree(results: Results, profile: str) -> str:
+    """By which metrics verdicts are others than by the primary one, arm by arm."""
+    columns = ["model", "data_set", "metric", "side", "special", "haar_p", "gate", "alpha"]
+    found = verdict_words.disagreements(results.table(f"{profile}/verdict.csv", columns))
+    if not found:
+        return "No metric disagrees with the primary one."
+    return f"Metrics disagree. {sentence(' '.join(found))}"
+
+
+def trainings(results: Results) -> str:
+    """Whether other trainings change what is said of the diagonal posterior's axes."""
+    arm, parts = POSTERIORS[0], []
+    for profile in (SHORT, QUICK, FACES, QUICK_FACES):
+        row = results.primary(profile, arm)
+        parts.append((profile, outcome(row) == "special"))
+    says = [f"{_DATA[profile]}: {'yes' if is_aligned else 'no'}" for profile, is_aligned in parts]
+    end = "the answer does not depend on the training"
+    if len({is_aligned for _, is_aligned in parts}) > 1:
+        end = (
+            "so alignment is no law of the diagonal posterior; which of β, training and data "
+            "decides it, these runs cannot tell"
+        )
+    return f"Are the diagonal posterior's axes aligned, after correction? {'; '.join(says)}: {end}."
 
 
 def ceiling(results: Results, profile: str) -> str:
@@ -262,7 +339,12 @@ def controls(results: Results) -> str:
 
 def _sentences() -> dict[str, Callable[[Results], str]]:
     found: dict[str, Callable[[Results], str]] = {
+        "published": published.over_all,
+        "published/metrics": published.other_metrics,
+        "asker": published.to_the_asker,
+        "trainings": trainings,
         "calibration": diagnostics.calibration,
+        "error-rates": diagnostics.error_rates,
         "controls": controls,
         "power": diagnostics.power,
         "ledger": claims.counts,
@@ -276,7 +358,7 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "holm": holm,
         "mechanism": mechanism,
         "conclusion": conclusion,
-        "decoder": decoder_side,
+        "disagree": disagree,
         "evidence": evidence,
         "dose": dose,
         "ceiling": ceiling,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from paper import sentences
 from paper.plots import METRICS, metrics
 from paper.sources import CONTROLS, SYSTEMS, TURNED, Results, name
 from paper.words import decimal, p_value, signed, thousands
@@ -33,6 +34,8 @@ def verdicts(results: Results, profile: str) -> pd.DataFrame:
 
 
 def _verdict_row(row: Mapping[str, Any]) -> dict[str, str]:
+    if "verdict" in row:
+        return _row_of_version_2(row)
     active = pd.notna(row.get("haar_active_p"))
     holm = row.get("holm_p")
     return {
@@ -51,6 +54,56 @@ def _verdict_row(row: Mapping[str, Any]) -> dict[str, str]:
         if row["special"]
         else "no",
     }
+
+
+def _row_of_version_2(row: Mapping[str, Any]) -> dict[str, str]:
+    """A verdict of the protocol's second version: with its effect, and one of three words."""
+    effect = decimal(row["haar_difference"])
+    if pd.notna(row["haar_low"]):
+        effect += f" ({decimal(row['haar_low'])} to {decimal(row['haar_high'])})"
+    verdict = _VERDICTS[sentences.outcome(row)]
+    return {
+        "model": name(row["model"]),
+        "metric": METRICS.get(row["metric"], row["metric"]),
+        "seeds": str(row["num_seeds"]),
+        "learned": decimal(row["haar_observed"]),
+        "random": f"{decimal(row['haar_null_mean'])} ± {decimal(row['haar_null_sd'])}",
+        "difference": effect,
+        "p, all": _p(row["haar_p"]),
+        "p, active": _p(row["haar_active_p"]) if pd.notna(row.get("haar_active_p")) else "–",
+        "Holm": _p(row["holm_p"]) if pd.notna(row["holm_p"]) else "–",
+        "verdict": verdict,
+    }
+
+
+_VERDICTS = {
+    "special": "aligned",
+    "equivalent": "equivalent",
+    "uncorrected": "inconclusive",
+    "same": "inconclusive",
+    "inconclusive": "gate failed",
+}
+
+
+def error_rates(results: Results) -> pd.DataFrame:
+    """What is concluded from simulated seeds, by what is true of them."""
+    columns = ["truth", "num_seeds", "outcome", "share"]
+    table = results.table("error_rates.csv", columns)
+    shares = table.pivot(index=["truth", "num_seeds"], columns="outcome", values="share")
+    order = list(dict.fromkeys(zip(table["truth"], table["num_seeds"], strict=True)))
+    return pd.DataFrame(
+        [
+            {
+                "what is true": str(truth),
+                "seeds": str(seeds),
+                "aligned": decimal(shares.loc[(truth, seeds), "aligned"]),
+                "equivalent": decimal(shares.loc[(truth, seeds), "equivalent to random"]),
+                "inconclusive": decimal(shares.loc[(truth, seeds), "inconclusive"]),
+                "contrast": decimal(shares.loc[(truth, seeds), "contrast"]),
+            }
+            for truth, seeds in order
+        ]
+    )
 
 
 def _p(value: float) -> str:

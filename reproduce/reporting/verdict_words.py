@@ -91,6 +91,8 @@ def arm_sentence(row: Mapping[Any, Any]) -> str:
     sentence = f"{start}{_claim(row)}: {metric} {'; '.join(parts)}"
     if not pd.isna(row["holm_p"]):
         sentence += f"; after Holm's correction p = {row['holm_p']:.2g}"
+    elif row["data_set"]:
+        sentence += "; exploratory, not adjusted"
     return f"{sentence}{_addition(row, metric, families)}."
 
 
@@ -124,6 +126,8 @@ def _addition(row: Mapping[Any, Any], metric: str, families: Sequence[str]) -> s
     seeds, added = int(row["num_seeds"]), ""
     if row["special"] and seeds > 1:
         added = f". By themselves, {row['special_seeds']} of {seeds} would be called special"
+        if any(row[f"{family}_low"] <= 0 for family in families):
+            added += ". That is said of these seeds: the interval for others includes no difference"
     elif not row["special"] and row["verdict"] != EQUIVALENT:
         found = [float(row[f"{family}_smallest_difference"]) for family in families]
         needed = [float(row[f"{family}_detectable"]) for family in families]

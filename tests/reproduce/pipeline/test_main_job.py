@@ -1,5 +1,6 @@
 """The main job from nothing to the report, at the smoke profile."""
 
+import html
 import itertools
 import re
 import subprocess
@@ -108,7 +109,7 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     assert "undefined" not in page.lower()
     for model, rows in pd.read_csv(output / "verdict.csv").groupby("model"):
         primary = seed_results.primary_metric(model, list(rows["metric"]))
-        assert rows.set_index("metric").loc[primary, "sentence"] in page
+        assert rows.set_index("metric").loc[primary, "sentence"] in html.unescape(page)
     settings_of_each = ("full_covariance", "num_codes", "num_levels")
     for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):
         assert text in page
@@ -144,9 +145,9 @@ def test_the_last_page_is_that_of_the_programs_by_themselves(job, run_program, t
 def test_a_page_can_do_with_a_single_arm(job, arm):
     results = seed_results.read_results([RunDirectory(job[0] / "runs" / f"{arm}-seed0")])
     table, contrasts = seed_verdicts.judge(results, seed=0)
-    html = page.render(results, table, contrasts, "smoke", "a check", "all others")
-    assert "all others" in html
-    assert "was not made" in html
+    content = page.render(results, table, contrasts, "smoke", "a check", "all others")
+    assert "all others" in content
+    assert "was not made" in content
 
 
 def test_every_model_has_a_verdict_by_its_primary_metric(job):
