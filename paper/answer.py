@@ -14,7 +14,7 @@ from paper import published
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import QUICK, QUICK_FACES, SYSTEMS, MissingError, Results, name
 from paper.words import decimal, p_value
-from reproduce.basis.over_seeds import MARGIN
+from reproduce.basis.significance import MARGIN
 from reproduce.reporting.style import LEARNED, RANDOM
 
 _TITLES = {
@@ -47,17 +47,16 @@ def _attribute_panel(axis: Axes, table: pd.DataFrame) -> None:
     states = table["verdict"].map({state: i for i, state in enumerate(published.STATES)})
     grid = table.assign(state=states).pivot(index="model", columns="factor", values="state")
     gaps = table.pivot(index="model", columns="factor", values="gap")
-    order = grid.eq(2).sum().sort_values(ascending=False, kind="stable").index
-    last = [f for f in order if grid[f].eq(0).all()]
-    order = [f for f in order if f not in last] + last
-    grid, gaps = grid[order], gaps[order]
+    found = grid.eq(2).sum() - len(grid) * grid.eq(0).all()  # what is in no latents comes last
+    order = list(found.sort_values(ascending=False, kind="stable").index)
+    grid, numbers = grid[order], gaps[order].to_numpy(float)
     axis.imshow(
         grid, cmap=ListedColormap(["white", "#D9DEE5", LEARNED]), vmin=0, vmax=2, aspect="auto"
     )
     for (i, j), state in np.ndenumerate(grid.to_numpy()):
         if state > 0:
             colour = "white" if state == 2 else DARK
-            text = decimal(gaps.iloc[i, j], 2)
+            text = decimal(float(numbers[i, j]), 2)
             axis.text(j, i, text, ha="center", va="center", fontsize=5, color=colour)
     axis.set_yticks(range(len(grid)), [_title(str(model)) for model in grid.index])
     axis.set_xticks(
@@ -104,7 +103,7 @@ def _effect_panel(axis: Axes, results: Results) -> None:
     axis.set_yticks([p for p, _ in ticks], [label for _, label in ticks])
     for label in axis.get_yticklabels():
         if label.get_text() in ("dSprites", "faces"):
-            label.set_weight("bold")
+            label.set_fontweight("bold")
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(place - 0.6, -0.6)
     low, high = axis.get_xlim()

@@ -33,12 +33,11 @@ def figures() -> dict[str, Callable[[Results], Figure]]:
         "mechanisms": mechanisms.panels,
     }
     for profile in (QUICK, QUICK_FACES):
-        for make in (
-            *(plots.headline, plots.dose_response, plots.cherry_picking),
-            *(pictures.traversals, pictures.leakage),
-        ):
-            label = make.__name__.replace("_", "-")
-            found[f"{label}-{profile}"] = partial(make, profile=profile)
+        found[f"headline-{profile}"] = partial(plots.headline, profile=profile)
+        found[f"traversals-{profile}"] = partial(pictures.traversals, profile=profile)
+        found[f"leakage-{profile}"] = partial(pictures.leakage, profile=profile)
+    found[f"dose-response-{QUICK_FACES}"] = partial(plots.dose_response, profile=QUICK_FACES)
+    found[f"cherry-picking-{QUICK_FACES}"] = partial(plots.cherry_picking, profile=QUICK_FACES)
     for profile in (QUICK, QUICK_FACES, SHORT, FACES, LONG):
         found[f"posteriors-{profile}"] = partial(plots.posteriors, profile=profile)
     return found
@@ -56,8 +55,9 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
     }
     for profile in (QUICK, QUICK_FACES, SHORT, FACES):
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)
+    for profile in (QUICK, QUICK_FACES, SHORT):
         found[f"settings-{profile}"] = partial(made_tables.settings, profile=profile)
-        found[f"picking-{profile}"] = partial(made_tables.picking, profile=profile)
+    found[f"picking-{QUICK_FACES}"] = partial(made_tables.picking, profile=QUICK_FACES)
     for file in mechanisms.FILES:
         found[file.replace("_", "-")] = partial(mechanisms.table, file=file)
     return found

@@ -6,7 +6,7 @@ import pandas as pd
 
 from paper.sources import Results
 from paper.words import count, decimal, listing, printed_p
-from reproduce.reporting.published_tables import WORDS
+from reproduce.reporting.names import WORDS
 
 _ATTRIBUTES = "published/attributes.csv"
 _METRICS = "published/metrics.csv"

@@ -61,13 +61,13 @@ def main() -> None:
     null_file, *files_beside = _files_beside(output)
     from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.reporting import result_tables, seed_results, seed_verdicts
+    from reproduce.reporting import names, result_tables, seed_results, seed_verdicts
     from reproduce.training import progress
 
     if _REPORT.value:
         from reproduce.reporting import page
 
-        missing = [name for name in seed_results.NULLS if name not in families]
+        missing = [name for name in names.NULLS if name not in families]
         if missing:
             raise InputError(f"--report compares with {missing[0]}, too; add it to --families")
     tested = representation.load(_REPRESENTATION.value)

@@ -14,7 +14,7 @@ import pandas as pd
 import scipy.stats
 
 from reproduce.basis import over_seeds
-from reproduce.basis.over_seeds import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
 
 COLUMNS = (
     "truth",

@@ -10,9 +10,8 @@ import scipy.special
 import scipy.stats
 
 from reproduce.basis import significance
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
 
-MARGIN = 0.02  # of MIG: effects that are smaller are as good as none
-ALIGNED, EQUIVALENT, INCONCLUSIVE = "aligned", "equivalent to random", "inconclusive"
 _CELLS = 2**16  # of the grid on which seeds' null distributions are convolved
 _MAX_FLIPPED = 16  # seeds, up to which all ways to flip signs are counted
 _RESAMPLES = 99_999

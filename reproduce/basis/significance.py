@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 TIE = 1e-9  # values that differ by less are equal
+MARGIN = 0.02  # of MIG: effects that are smaller are as good as none
+ALIGNED, EQUIVALENT, INCONCLUSIVE = "aligned", "equivalent to random", "inconclusive"
 
 
 def p_value(observed: float, null: np.ndarray) -> float:

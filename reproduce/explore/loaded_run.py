@@ -19,7 +19,7 @@ from reproduce.basis import bases, representation
 from reproduce.basis.representation import Representation
 from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.labelled_latents import LabelledLatents
-from reproduce.reporting import verdict_words
+from reproduce.reporting import names
 from reproduce.training import trained_model
 from reproduce.training.run_directory import RunDirectory
 from reproduce.traversal import energy_matching, purity
@@ -114,7 +114,7 @@ class LoadedRun:
 def title_of(run: RunDirectory) -> str:
     """A run's arm and seed, as the report names them."""
     config = run.read_config()
-    return f"{verdict_words.name(config.arm)}, seed {config.seed}"
+    return f"{names.name(config.arm)}, seed {config.seed}"
 
 
 def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> LoadedRun:

@@ -9,7 +9,7 @@ import numpy as np
 from reproduce.explore import blind, frames
 from reproduce.explore.loaded_run import MAX_SHOWN, LoadedRun, Space
 from reproduce.metrics import registry
-from reproduce.reporting import verdict_words
+from reproduce.reporting import names
 
 
 def describe(run: LoadedRun, space: Space) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _describe_metric(name: str, values: np.ndarray) -> dict[str, Any]:
     low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
     return {
         "name": name,
-        "title": verdict_words.title(name),
+        "title": names.title(name),
         "sign": registry.sign_of(name),
         "random": {"low": low, "median": median, "high": high},
         "draws": np.sort(values).tolist(),

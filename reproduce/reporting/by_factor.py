@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reproduce.basis.representation import Representation
-from reproduce.reporting import figures, style, verdict_words
+from reproduce.reporting import figures, names, style
 from reproduce.reporting.seed_results import SeedResult
 
 MAX_AXES = 40  # rows of a heat map
@@ -45,7 +45,7 @@ def _section(result: SeedResult, by_factor: pd.DataFrame, shares: pd.DataFrame) 
             }
         )
     return {
-        "title": verdict_words.name(result.arm),
+        "title": names.name(result.arm),
         "seed": result.seed if result.run else None,
         "rows": rows,
         "left_out": [row["factor"] for row in rows if not row["carried"]],

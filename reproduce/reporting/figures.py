@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 
 from models.registry import MODELS, Term
 from reproduce.basis import over_seeds
-from reproduce.reporting import seed_results, seed_verdicts, style, verdict_words
-from reproduce.reporting.seed_results import NULLS, SeedResult
+from reproduce.reporting import names, seed_verdicts, style
+from reproduce.reporting.names import NULLS
+from reproduce.reporting.seed_results import SeedResult
 from reproduce.reporting.style import (
     ARM_COLOURS,
     LEARNED,
@@ -89,7 +90,7 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
 
     A decoder's latent blocks are tested against some families alone; other arms are left out.
     """
-    if metric.startswith(seed_results.PURITY):
+    if metric.startswith(names.PURITY):
         results = [result for result in results if result.is_tested(family, metric)]
     arms = _arms(results)
     columns = max(map(len, arms.values()))
@@ -102,9 +103,9 @@ def null_histograms(results: Sequence[SeedResult], family: str, metric: str) -> 
                 axis.set_axis_off()
             for axis, result in zip(row, seeds, strict=False):
                 _null_panel(axis, result, family, metric, edges)
-            row[0].set_ylabel(_wrap(verdict_words.name(arm)), fontsize=8)
+            row[0].set_ylabel(_wrap(names.name(arm)), fontsize=8)
         for axis in axes[-1]:
-            axis.set_xlabel(verdict_words.title(metric))
+            axis.set_xlabel(names.title(metric))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
@@ -179,7 +180,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
                     label=f"seed {result.seed}" if result.run else None,
                 )
                 top = max(top, (mean + sd).max())
-            axis.set_title(verdict_words.name(arm), loc="left")
+            axis.set_title(names.name(arm), loc="left")
             axis.set_xlabel("t: 0 learned basis, 1 random basis")
         named = max(axes.flat, key=lambda axis: len(axis.lines))
         handles, labels = named.get_legend_handles_labels()
@@ -188,7 +189,7 @@ def interpolation_curves(results: Sequence[SeedResult], metric: str) -> Figure |
         for axis in axes.flat:
             axis.set_ylim(0, top * 1.05 or 1)
             axis.set_xlim(0, 1)
-        axes[0, 0].set_ylabel(f"{verdict_words.title(metric)}, mean and SD over paths")
+        axes[0, 0].set_ylabel(f"{names.title(metric)}, mean and SD over paths")
     return figure
 
 
@@ -220,7 +221,7 @@ def cherry_picking(results: Sequence[SeedResult]) -> Figure | None:
                     markersize=3.5,
                     label=f"learned, seed {result.seed}" if result.run else "learned basis",
                 )
-            axis.set_title(verdict_words.name(arm), loc="left")
+            axis.set_title(names.name(arm), loc="left")
             axis.set_xlabel("k, how many of the best axes are shown")
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set_ylim(bottom=0)
@@ -249,13 +250,13 @@ def effects(results: Sequence[SeedResult], metric: str) -> Figure:
             if metric in seed_verdicts.WITH_MARGIN:
                 margin = over_seeds.MARGIN
                 axis.axvspan(-margin, margin, color=RANDOM, alpha=0.25, linewidth=0)
-            axis.set_yticks(range(len(arms)), [_wrap(verdict_words.name(arm)) for arm in arms])
+            axis.set_yticks(range(len(arms)), [_wrap(names.name(arm)) for arm in arms])
             axis.set_ylim(len(arms) - 0.4, -0.6)
             axis.set_title(_NULL_TITLES[family], loc="left")
             if axis is not axes[0, 0]:
                 axis.tick_params(labelleft=False)
         figure.supxlabel(
-            f"{verdict_words.title(metric)} of the learned basis, less the mean of random ones\n"
+            f"{names.title(metric)} of the learned basis, less the mean of random ones\n"
             "(a dot for each seed; black: mean and 95% interval"
             + ("; grey: as good as none)" if metric in seed_verdicts.WITH_MARGIN else ")"),
             fontsize=9,
@@ -293,7 +294,7 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
                         color=ARM_COLOURS[index % len(ARM_COLOURS)],
                         linestyle=SEED_STYLES[index % len(SEED_STYLES)],
                         linewidth=1,
-                        label=None if arm in seen else verdict_words.name(arm),
+                        label=None if arm in seen else names.name(arm),
                     )
                 seen.add(arm)
         for axis, term in zip(axes[0], terms, strict=False):

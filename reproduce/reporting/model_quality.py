@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.files import load_npz
-from reproduce.reporting import figures, gate, verdict_words
+from reproduce.reporting import figures, gate, names
 from reproduce.reporting.seed_results import SeedResult
 
 
@@ -30,7 +30,7 @@ def rows(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
         real, reconstructed, distance = gate.COLUMNS[1:]
         found.append(
             {
-                "arm": verdict_words.name(result.arm),
+                "arm": names.name(result.arm),
                 "seed": result.seed,
                 "outcome": outcome,
                 "factors": [

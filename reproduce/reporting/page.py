@@ -23,6 +23,7 @@ from reproduce.reporting import (
     figures,
     gate,
     model_quality,
+    names,
     result_tables,
     seed_results,
     seed_verdicts,
@@ -85,7 +86,7 @@ def render(
         contrasts=contrasts.to_dict("records"),
         num_primary=seed_verdicts.NUM_PRIMARY,
         headline_of=verdict_words.headline,
-        name=verdict_words.name,
+        name=names.name,
         dataset=_describe_dataset(results[0]),
         sections=_sections(results, primary),
         picked=figures.to_svg(picking) if picking else None,
@@ -117,7 +118,7 @@ def render(
 def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any]]:
     """The figures of the first metric of the latents, on either side, and those of purity."""
     found = []
-    for metric in (primary, DECODER_SIDE + primary, seed_results.PURITY):
+    for metric in (primary, DECODER_SIDE + primary, names.PURITY):
         shown = [
             result
             for result in results
@@ -128,12 +129,12 @@ def _sections(results: Sequence[SeedResult], primary: str) -> list[dict[str, Any
             continue
         dose = figures.interpolation_curves(shown, metric)
         trained = any(result.run is not None for result in results)
-        has_active = metric != seed_results.PURITY or any(
+        has_active = metric != names.PURITY or any(
             result.is_tested("haar_active", metric) for result in shown
         )
         found.append(
             {
-                "name": verdict_words.title(metric, shown[0].side(metric)),
+                "name": names.title(metric, shown[0].side(metric)),
                 "haar": figures.to_svg(figures.null_histograms(shown, "haar", metric)),
                 "haar_active": figures.to_svg(figures.null_histograms(shown, "haar_active", metric))
                 if has_active
@@ -162,7 +163,7 @@ def _describe_dataset(result: SeedResult) -> dict[str, Any]:
 def _seed_row(result: SeedResult) -> dict[str, Any]:
     """One line of the table of seeds."""
     row: dict[str, Any] = {
-        "arm": verdict_words.name(result.arm),
+        "arm": names.name(result.arm),
         "seed": result.seed if result.run else None,
         "active": len(result.encoded.active()),
         "left_out": result.encoded.left_out(),
@@ -172,7 +173,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
     drifts = control_drifts(result.frame, result.nulls)
     for metric in seed_results.metrics_of([result]):
         tests = {}
-        for family in seed_results.NULLS:
+        for family in names.NULLS:
             tests[family] = {
                 "observed": result.observed(family, metric),
                 "mean": result.null(family, metric).mean(),
@@ -182,7 +183,7 @@ def _seed_row(result: SeedResult) -> dict[str, Any]:
         references = {name: result.row(name, metric) for name in ("pca", "ica", "supervised")}
         row["metrics"].append(
             {
-                "name": verdict_words.title(metric, result.side(metric)),
+                "name": names.title(metric, result.side(metric)),
                 **tests,
                 **{name: entry and entry["observed"] for name, entry in references.items()},
                 "rho": references["supervised"] and references["supervised"]["rho"],
@@ -222,7 +223,7 @@ def _primary(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     own = table.loc[
         table["model"].eq(row["model"]) & table["data_set"].eq(row["data_set"]), "metric"
     ]
-    return seed_results.primary_metric(row["model"], list(own))
+    return names.primary_metric(row["model"], list(own))
 
 
 def _tables(
@@ -235,7 +236,7 @@ def _tables(
         file = file_of(result.run)
         if file.exists():
             rows = result_tables.read(file, ["factor"], min_rows=0).to_dict("records")
-            found.append({"arm": verdict_words.name(result.arm), "seed": result.seed, "rows": rows})
+            found.append({"arm": names.name(result.arm), "seed": result.seed, "rows": rows})
     return found
 
 
@@ -256,15 +257,15 @@ def _leakage(result: SeedResult) -> list[dict[str, Any]]:
     table = result_tables.read(result.run.traversal_steps_file, ["basis", "axis"])
     axes = table.loc[table["basis"] == "learned", "axis"]
     strips = dict(zip(axes, frames, strict=True))
-    names = [column for column in data.columns if column != "given"]
+    factors = [column for column in data.columns if column != "given"]
     sentences = []
     for row in learned[~learned["dead"]].to_dict("records"):
-        largest = sorted(names, key=lambda name: -row[name])[:3]
-        parts = ", ".join(f"{name} {100 * row[name]:.0f}%" for name in largest)
+        largest = sorted(factors, key=lambda factor: -row[factor])[:3]
+        parts = ", ".join(f"{factor} {100 * row[factor]:.0f}%" for factor in largest)
         sentences.append(f"axis {row['axis']}: {parts}")
     return [
         {
-            "arm": verdict_words.name(result.arm),
+            "arm": names.name(result.arm),
             "seed": result.seed,
             "svg": figures.to_svg(figures.leakage(learned, random, data, strips)),
             "sentences": sentences,
@@ -303,7 +304,7 @@ def _imported(trained: Sequence[SeedResult]) -> list[dict[str, Any]]:
         origin = _origin(result)
         if origin is not None:
             found.append(
-                {"arm": verdict_words.name(result.arm), "data_set": result.data_set}
+                {"arm": names.name(result.arm), "data_set": result.data_set}
                 | dataclasses.asdict(origin)
             )
     return found
@@ -345,7 +346,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
         ]
         ends = [log.iloc[-1] for log in logs if len(log)]
         if not ends:
-            rows.append({"arm": verdict_words.name(arm), "reached": "not trained", "published": ""})
+            rows.append({"arm": names.name(arm), "reached": "not trained", "published": ""})
             continue
         parts = []
         for term in model.terms:
@@ -353,7 +354,7 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
             parts.append(f"{term.label} {values}")
         rows.append(
             {
-                "arm": verdict_words.name(arm),
+                "arm": names.name(arm),
                 "reached": "; ".join(parts),
                 "published": model.published,
             }
@@ -366,15 +367,12 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for record in table.to_dict("records"):
         families = {
-            family: {key: record.get(f"{family}_{key}") for key in _SHOWN}
-            for family in seed_results.NULLS
+            family: {key: record.get(f"{family}_{key}") for key in _SHOWN} for family in names.NULLS
         }
         rows.append(
             {
-                "arm": verdict_words.name(str(record["model"])),
-                "metric": verdict_words.title(
-                    str(record["metric"]), verdict_words.text(record.get("side"))
-                ),
+                "arm": names.name(str(record["model"])),
+                "metric": names.title(str(record["metric"]), names.text(record.get("side"))),
                 "num_seeds": record["num_seeds"],
                 "is_primary": not pd.isna(record["holm_p"]),
                 "holm_p": record["holm_p"],
@@ -393,7 +391,7 @@ def _search_rows(result: SeedResult) -> list[dict[str, Any]]:
     rows = [by_k.get(k) for k in BEST_K] + [by_k[max(by_k)]]
     return [
         {
-            "arm": verdict_words.name(result.arm),
+            "arm": names.name(result.arm),
             "seed": result.seed if result.run else None,
             "rows": rows,
         }
@@ -408,9 +406,9 @@ def _exploratory_rows(result: SeedResult) -> list[dict[str, Any]]:
         if any(entries):
             rows.append(
                 {
-                    "arm": verdict_words.name(result.arm),
+                    "arm": names.name(result.arm),
                     "seed": result.seed if result.run else None,
-                    "metric": verdict_words.title(metric, result.side(metric)),
+                    "metric": names.title(metric, result.side(metric)),
                     "entries": entries,
                 }
             )
@@ -435,7 +433,7 @@ def _strips(result: SeedResult, run: RunDirectory) -> dict[str, Any]:
     sheet = figures.to_png(figures.sample_sheet(samples)) if samples else None
     dead = table.groupby("basis")["dead"].sum()
     return {
-        "arm": verdict_words.name(result.arm),
+        "arm": names.name(result.arm),
         "seed": result.seed,
         "png": base64.b64encode(picture).decode(),
         "samples": base64.b64encode(sheet).decode() if sheet else None,
@@ -463,7 +461,7 @@ def _settings(results: Sequence[SeedResult]) -> dict[str, Any]:
         config = flatten(json.loads(result.run.read_config().to_json()))
         if result.run.read_config().origin is not None:  # the kit trained nothing
             config = {key: config[key] for key in _OF_IMPORTED}
-        arms.setdefault(verdict_words.name(result.arm), []).append(config)
+        arms.setdefault(names.name(result.arm), []).append(config)
     configs = [config for configs in arms.values() for config in configs]
     keys = dict.fromkeys(key for config in configs for key in config if key != "data_file")
     rows = {}

@@ -9,13 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reproduce.basis.decodability import MIN_R2
-from reproduce.reporting import (
-    figures,
-    published_strips,
-    published_tables,
-    result_tables,
-    verdict_words,
-)
+from reproduce.reporting import figures, names, published_strips, published_tables, result_tables
 from reproduce.reporting.template import fill
 from reproduce.training.run_directory import RunDirectory
 
@@ -51,15 +45,14 @@ def render(runs: Sequence[RunDirectory]) -> dict[str, bytes]:
         "published.html.j2",
         pages=[f"{name}/report.html" for name in dict.fromkeys(_folder(run) for run in runs)],
         models=[_model(run) for run in runs],
-        words=list(published_tables.WORDS),
+        words=list(names.WORDS),
         cells=_cells(attributes, [_name(run) for run in of_photographs]),
         attributes=attributes.to_dict("records"),
         agreement=tables["agreement.csv"].to_dict("records"),
         instruments=list(dict.fromkeys(attributes["instrument"])),
         losses=tables["losses.csv"].to_dict("records"),
         metrics=[
-            row | {"title": verdict_words.title(row["metric"])}
-            for row in _rows(tables["metrics.csv"])
+            row | {"title": names.title(row["metric"])} for row in _rows(tables["metrics.csv"])
         ],
         pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
         alpha=published_tables.ALPHA,
@@ -108,13 +101,13 @@ def _model(run: RunDirectory) -> dict[str, Any]:
     }
 
 
-def _cells(attributes: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
+def _cells(attributes: pd.DataFrame, models: Sequence[str]) -> list[dict[str, Any]]:
     """A row for each model and instrument: what it says of each word, its factors below another."""
     rows = []
-    for name in names:
+    for name in models:
         own = attributes[attributes["model"] == name]
         for instrument, part in own.groupby("instrument", sort=False):
-            by_word = {word: _rows(part[part["word"] == word]) for word in published_tables.WORDS}
+            by_word = {word: _rows(part[part["word"] == word]) for word in names.WORDS}
             rows.append(
                 {
                     "model": name,
@@ -132,5 +125,5 @@ def _leakage(run: RunDirectory) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     table = result_tables.read(file, ["axis", "purity", "dead"])
-    names = [column for column in table.columns if column not in ("axis", "purity", "dead")]
-    return [{"model": _name(run), "names": names, "rows": _rows(table)}]
+    factors = [column for column in table.columns if column not in ("axis", "purity", "dead")]
+    return [{"model": _name(run), "names": factors, "rows": _rows(table)}]

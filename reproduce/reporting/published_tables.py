@@ -11,28 +11,14 @@ import pandas as pd
 from data.files import InputError
 from reproduce.basis import factor_verdicts, representation
 from reproduce.reporting import result_tables
+from reproduce.reporting.names import word_of
 from reproduce.training import vae_losses
 from reproduce.training.run_directory import RunDirectory
 
-# The words of the question, each with the factors that stand for it: first as the rendered faces
-# have them, then as readers of decoded images call them.
-WORDS: Mapping[str, tuple[str, ...]] = {
-    "azimuth": ("azimuth", "yaw"),
-    "smile": ("smile", "mouth_corners"),
-    "lighting": ("light_azimuth", "light_elevation", "light_side"),
-    "hair": ("hair_colour", "hair_length", "hair"),
-    "skin": ("skin_tone", "skin"),
-    "background": ("background",),
-}
 INSTRUMENTS = ("encoder", "decoder")
 ALPHA = 0.05
 _NULLS = ("haar", "haar_active")
 _SHOWN = ("null_mean", "z", "p_value")
-
-
-def word_of(factor: str) -> str:
-    """The question's word that a factor stands for; empty for others."""
-    return next((word for word, factors in WORDS.items() if factor in factors), "")
 
 
 def attributes(run: RunDirectory) -> pd.DataFrame:
@@ -62,7 +48,7 @@ def attributes(run: RunDirectory) -> pd.DataFrame:
         table["p_active"] = active["p_value"].to_numpy()
         table["holm_active"] = active["holm_p"].to_numpy()
         table["verdict"] = [_verdict(row) for row in table.to_dict("records")]
-        table.insert(0, "word", [word_of(name) for name in table["factor"]])
+        table.insert(0, "word", [word_of(factor) for factor in table["factor"]])
         table.insert(0, "instrument", instrument)
         table.insert(0, "loss", config.origin.loss)
         table.insert(0, "model", config.origin.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import pandas as pd
 
 from data import checked
 from data.files import InputError, load_npz
-from models import registry as models_registry
 from reproduce.basis import representation, significance
 from reproduce.basis.assessment import COLUMNS
 from reproduce.basis.bases import FAMILIES
 from reproduce.basis.representation import Representation
 from reproduce.metrics.registry import DECODER_SIDE, is_invariant, sign_of
 from reproduce.reporting import factor_tables, gate, result_tables
+from reproduce.reporting.names import NULLS, PURITY, TURNED, primary_metric
 from reproduce.training.run_directory import RunDirectory, flatten
 
 FINGERPRINT = "fingerprint"  # in null.npz: of the representation that was tested
@@ -26,9 +26,6 @@ RUN_FINGERPRINT = "run_fingerprint"  # in purity_null.npz: of the run whose deco
 TABLE = "table_fingerprint"  # in null.npz and purity_null.npz: of the table beside it
 PICKED = "picked_fingerprint"  # in null.npz: of cherry_picking.csv; empty if there is none
 TURNED_KEY = "turned_factors"  # in null.npz: factors described anew, with a comma between
-NULLS = ("haar", "haar_active")
-PURITY = "traversal_purity"
-TURNED = ", factors turned"  # the factor-frame control of an arm
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -302,12 +299,6 @@ def _check_draws(file: Path, frame: pd.DataFrame, draws: dict[str, np.ndarray]) 
             raise InputError(
                 f"{file}: not of the same test as {key} in the .npz beside it; test anew"
             )
-
-
-def primary_metric(arm: str, tested: Collection[str]) -> str:
-    """The metric of an arm's primary hypothesis; where it has none MIG, or the first tested."""
-    own = models_registry.primary_metric(arm.partition(" ")[0], tested)
-    return own or ("mig" if "mig" in tested else next(iter(tested)))
 
 
 def metrics_of(results: Sequence[SeedResult]) -> list[str]:

@@ -17,8 +17,9 @@ from models.registry import ARMS, MODELS
 from reproduce.basis import over_seeds, significance
 from reproduce.metrics.registry import DECODER_SIDE, sign_of
 from reproduce.reporting import gate, result_tables
-from reproduce.reporting.seed_results import NULLS, PURITY, SeedResult, metrics_of
-from reproduce.reporting.verdict_words import arm_sentence, contrast_sentence, is_known, name, text
+from reproduce.reporting.names import NULLS, PURITY, name, text
+from reproduce.reporting.seed_results import SeedResult, metrics_of
+from reproduce.reporting.verdict_words import arm_sentence, contrast_sentence, is_known
 from reproduce.training.run_directory import read_log
 
 ALPHA = 0.05

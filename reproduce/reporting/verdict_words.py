@@ -8,44 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.registry import ARMS
-from reproduce.basis.over_seeds import ALIGNED, EQUIVALENT, MARGIN
-from reproduce.metrics.registry import DECODER_SIDE, sign_of
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, MARGIN
+from reproduce.metrics.registry import sign_of
 from reproduce.reporting import gate
-from reproduce.reporting.seed_results import NULLS, PURITY, TURNED, primary_metric
+from reproduce.reporting.names import NULLS, PURITY, name, primary_metric, text, title
 
 _LATENTS = {"haar": "all", "haar_active": "the active"}
-
-
-def text(cell: Any) -> str:
-    """A cell that may be empty."""
-    return "" if cell is None or pd.isna(cell) else str(cell)
-
-
-def name(arm: str) -> str:
-    """An arm as the report writes it."""
-    if arm.endswith(TURNED):
-        return name(arm.removesuffix(TURNED)) + TURNED
-    key, _, rest = arm.partition(" ")
-    return (ARMS[key].title if key in ARMS else key) + (f", {rest}" if rest else "")
-
-
-def title(metric: str, side: str = "") -> str:
-    """A metric as the report writes it: mig is MIG, factor_vae is factor VAE.
-
-    Args:
-        metric: As result tables name it.
-        side: `encoder` or `decoder`, to be told as well; that of a prefix is told in any case.
-    """
-    if metric.startswith(PURITY):
-        block = metric.removeprefix(PURITY).removesuffix("_linear").strip("_")
-        limit = ", limit of small steps" if metric.endswith("_linear") else ""
-        return "traversal purity" + (f" of {block}" if block else "") + limit
-    acronyms = {"mig", "sap", "irs", "dci", "vae"}
-    if metric.startswith(DECODER_SIDE):
-        metric, side = metric.removeprefix(DECODER_SIDE), "decoder"
-    words = " ".join(w.upper() if w in acronyms else w for w in metric.split("_"))
-    return f"{words} ({side} side)" if side else words
 
 
 def is_known(verdict: Mapping[Any, Any] | pd.Series) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reproduce.basis import significance
-from reproduce.reporting import verdict_words
+from reproduce.reporting import names
 from reproduce.study import metric_table, naming, preference, responses
 from reproduce.study.preference import MARGIN, Preference, Share
 from reproduce.study.sample_size import ALPHA
@@ -99,7 +99,7 @@ def analyse(
         uniform = own[own["rule"] == "uniform"]
         drafts.append(
             (
-                f"{verdict_words.name(model)}, {data_set}",
+                f"{names.name(model)}, {data_set}",
                 own,
                 uniform.groupby("run")["target_chosen"].mean().to_dict(),
                 _estimate(uniform, seed),

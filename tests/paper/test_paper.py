@@ -147,9 +147,9 @@ def _write_run(folder: Path, seed: int) -> None:
     )
 
 
-def _verdict(arm: str, metric: str) -> dict[str, object]:
+def _verdict(arm: str, metric: str, version: int = 1) -> dict[str, object]:
     special = arm == "beta_vae/diagonal"
-    return {
+    row: dict[str, object] = {
         "model": arm,
         "data_set": "dsprites",
         "metric": metric,
@@ -168,30 +168,87 @@ def _verdict(arm: str, metric: str) -> dict[str, object]:
         "special_seeds": 1,
         "holm_p": 0.0005 if special else 1.0,
     }
+    if version == 1:
+        return row
+    if metric != "mig":
+        row["holm_p"] = None
+    return row | {
+        "side": "encoder",
+        "alpha": 0.05,
+        "gate": "failed" if arm == "glow" else "passed",
+        "verdict": "aligned" if special else "equivalent to random",
+        "haar_difference": 0.2 if special else 0.0234,
+        "haar_low": 0.15 if special else None,
+        "haar_high": 0.25 if special else None,
+    }
 
 
-def _write_profile(folder: Path, arms: tuple[str, ...]) -> None:
+def _contrast(metric: str, version: int) -> dict[str, object]:
+    row: dict[str, object] = {
+        "model": SYSTEMS[0],
+        "control": SYSTEMS[1],
+        "metric": metric,
+        "num_seeds": 2,
+        "num_control_seeds": 2,
+        "effect": 4.62,
+        "control_effect": -0.21,
+        "p_value": 0.2,
+        "smallest_p": 1 / 6,
+        "holm_p": 0.8,
+    }
+    if version == 1:
+        return row
+    new = {"difference": 0.19, "low": 0.1, "high": 0.28, "paired": True, "smallest_p": 0.25}
+    fit = {"fit": "KL, nats 20 against 23 (13.0% apart)", "fits_match": False}
+    return row | {"effect": 0.2, "control_effect": 0.01} | new | fit
+
+
+def _write_published(folder: Path) -> None:
+    """Verdicts on two published models: one stands out, one factor is not in the latents."""
+    folder.mkdir()
+    rows = [
+        {"model": model, "instrument": "encoder", "word": word, "factor": factor, "gap": 0.05}
+        | {"null_mean": 0.02, "verdict": verdict}
+        for model, first in (("VAE_celeba", "stands out"), ("betaH_celeba", "not distinguishable"))
+        for word, factor, verdict in (
+            ("skin", "skin_tone", first),
+            ("lighting", "light_azimuth", "not distinguishable"),
+            ("smile", "smile", "left out"),
+        )
+    ]
+    pd.DataFrame(rows).to_csv(folder / "attributes.csv", index=False)
+    scores = [
+        {"model": model, "metric": metric, "observed": value, "haar_null_mean": 0.02}
+        | {"haar_p_value": p, "haar_active_p_value": p}
+        for model, value, p in (("VAE_celeba", 0.09, 0.0001), ("betaH_celeba", 0.1, 0.003))
+        for metric in ("mig", "modularity")
+    ]
+    pd.DataFrame(scores).to_csv(folder / "metrics.csv", index=False)
+
+
+def _error_rates() -> pd.DataFrame:
+    truths = ("one more random basis", "at the margin", "as published on dSprites")
+    return pd.DataFrame(
+        {"truth": truth, "num_seeds": seeds, "outcome": outcome, "share": share}
+        for truth in truths
+        for seeds in (3, 12)
+        for outcome, share in (
+            ("aligned", 0.04),
+            ("equivalent to random", 0.05),
+            ("inconclusive", 0.91),
+            ("contrast", 0.03),
+        )
+    )
+
+
+def _write_profile(folder: Path, arms: tuple[str, ...], version: int = 1) -> None:
     for arm in arms:
         for seed in SEEDS:
             _write_run(folder / "runs" / f"{arm.replace('/', '-')}-seed{seed}", seed)
     metrics = ("mig", "decoder_mig", "traversal_purity")
-    rows = [_verdict(arm, metric) for arm in arms for metric in metrics]
+    rows = [_verdict(arm, metric, version) for arm in arms for metric in metrics]
     pd.DataFrame(rows).to_csv(folder / "verdict.csv", index=False)
-    contrasts = [
-        {
-            "model": SYSTEMS[0],
-            "control": SYSTEMS[1],
-            "metric": metric,
-            "num_seeds": 2,
-            "num_control_seeds": 2,
-            "effect": 4.62,
-            "control_effect": -0.21,
-            "p_value": 0.2,
-            "smallest_p": 1 / 6,
-            "holm_p": 0.8,
-        }
-        for metric in metrics
-    ]
+    contrasts = [_contrast(metric, version) for metric in metrics]
     pd.DataFrame(contrasts).to_csv(folder / "contrast.csv", index=False)
 
 
@@ -214,8 +271,11 @@ def everything(tmp_path_factory) -> Path:
     """A folder of full results that leaves nothing of the paper out."""
     root = tmp_path_factory.mktemp("all") / "results"
     _write_profile(root / SHORT, SYSTEMS)
-    for profile in (FACES, QUICK, QUICK_FACES):
-        shutil.copytree(root / SHORT, root / profile)
+    shutil.copytree(root / SHORT, root / FACES)
+    _write_profile(root / QUICK, SYSTEMS, version=2)
+    shutil.copytree(root / QUICK, root / QUICK_FACES)
+    _write_published(root / "published")
+    _error_rates().to_csv(root / "error_rates.csv", index=False)
     _write_profile(root / LONG, SYSTEMS[:2])
     (root / CONTROLS).mkdir()
     pd.DataFrame([_verdict("autoencoder", "mig"), _verdict("untrained", "mig")]).to_csv(
@@ -300,7 +360,7 @@ def test_everything_is_made_of_complete_results(complete):
         "full-covariance ones; the one-sided permutation test over seeds gives _p_~=~.2, where the "
         "smallest possible is .17."
     )
-    assert done["short/glow/mig"].endswith(
+    assert done["short/infogan/mig"].endswith(
         "not distinguishable from random axes. It would have taken .145 and .156."
     )
     assert "Taken alone, one of the two seeds" in done["short/beta_vae/diagonal/mig"]
@@ -310,8 +370,25 @@ def test_everything_is_made_of_complete_results(complete):
         "untrained encoder."
     )
     assert "1 are not reproduced and 1 are not yet run" in done["ledger"]
-    assert "in 300 random bases" in done["short/floors"]
-    assert "be below .0033 and .01." in done["short/floors"]
+    assert "in 300 random bases" in done["quick/floors"]
+    assert "be below .0033 and .01." in done["quick/floors"]
+    assert done["quick/beta_vae/diagonal/mig"] == (
+        "MIG is .300 against .100 in random bases of all latents, a difference of .200 (95% "
+        "interval over seeds .150 to .250) (_p_~=~.0001; of the active ones _p_~=~.001; corrected "
+        "_p_~=~.0005): aligned."
+    )
+    assert done["quick/beta_vae/full_covariance/mig"].endswith("): equivalent to random axes.")
+    assert done["quick/glow/decoder_mig"].endswith("the model does not pass the gate.")
+    assert "so that the contrast may be one of fits" in done["quick/contrast/mig"]
+    assert "difference of .190 (95% interval .100 to .280" in done["quick/contrast/mig"]
+    assert done["quick/mechanism"].endswith("(_p_~=~.8 after correction).")
+    assert "skin tone in one stand out" in done["published"]
+    assert "largest _p_~=~.003" in done["published"]
+    assert "smile are not in the latents" in done["published"]
+    assert "MIG 2 of 2 and modularity 2 of 2" in done["published/metrics"]
+    assert "have an axis for skin (in one)" in done["asker"]
+    assert "for lighting none has" in done["asker"]
+    assert done["error-rates"].count(".040") == 1
     assert done["mechanisms/zietlow"] == "It is 1.0 ± .1, not \\[2\\]. _(Not as published.)_"
     assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
 
@@ -338,9 +415,6 @@ def test_what_a_correction_takes_away_is_not_called_found(results):
 def test_results_without_a_decoder_side_have_the_first_versions_primary_metrics(results):
     file = results / "short" / "verdict.csv"
     table = pd.read_csv(file)
-    with_side = SENTENCES["short/decoder"](Results(results))
-    assert with_side.count("Decoder-side MIG is .123 against .100") == 3
-    assert "_Glow, channels, decoder side._" in with_side
     table = table[table["metric"] != "decoder_mig"]
     rows = table["model"].eq("glow") & table["metric"].eq("traversal_purity")
     table.loc[rows, ["special", "holm_p"]] = [True, 0.01]
@@ -348,7 +422,6 @@ def test_results_without_a_decoder_side_have_the_first_versions_primary_metrics(
     shutil.rmtree(results / "short" / "runs" / "glow-seed3" / "decoder")
     done, missing = made(results, tuple(KINDS))
     assert missing == {}
-    assert done["sentence short/decoder"].startswith("These results have no decoder side")
     assert "Glow's channels are distinguishable from random ones" in done["sentence short/answer"]
     assert done["table verdicts-short"].count("\n") == 1 + 2 * len(SYSTEMS)
     assert done["table verdicts-short-faces"].count("\n") == 1 + 3 * len(SYSTEMS)
@@ -358,20 +431,21 @@ def test_results_without_a_decoder_side_have_the_first_versions_primary_metrics(
     ("file", "dependants"),
     [
         (
-            "short/runs/glow-seed12/cherry_picking.csv",
-            {"figure cherry-picking-short", "table picking-short"},
+            "quick-faces/runs/glow-seed12/cherry_picking.csv",
+            {"figure cherry-picking-quick-faces", "table picking-quick-faces"},
         ),
-        ("short/runs/infogan-seed3/traversals.npz", {"figure traversals-short"}),
-        ("short/runs/glow-seed3/random_leakage.csv", {"figure leakage-short"}),
-        ("short/runs/glow-seed3/purity_null.npz", {"figure headline-short"}),
-        ("short/runs/glow-seed3/decoder/null.npz", {"figure headline-short"}),
-        ("short/runs/glow-seed3/training.csv", {"sentence short/reached"}),
-        ("short/runs/glow-seed3/config.json", {"table settings-short"}),
+        ("quick/runs/infogan-seed3/traversals.npz", {"figure traversals-quick"}),
+        ("quick/runs/glow-seed3/random_leakage.csv", {"figure leakage-quick"}),
+        ("quick/runs/glow-seed3/purity_null.npz", {"figure headline-quick"}),
+        ("quick/runs/glow-seed3/decoder/null.npz", {"figure headline-quick"}),
+        ("quick/runs/glow-seed3/training.csv", {"sentence quick/reached"}),
+        ("quick/runs/glow-seed3/config.json", {"table settings-quick"}),
+        ("error_rates.csv", {"sentence error-rates", "table error-rates"}),
+        ("published/metrics.csv", {"sentence published", "sentence published/metrics"}),
         (
             "long/contrast.csv",
             {
                 "sentence long/contrast/mig",
-                "sentence long/contrast/traversal_purity",
                 "sentence long/mechanism",
             },
         ),
@@ -391,7 +465,7 @@ def test_a_part_reads_only_what_it_needs(complete, file, dependants):
 
 def test_missing_files_leave_out_exactly_what_needs_them(complete, results):
     _, _, read = complete
-    files = ("short/runs/glow-seed12/cherry_picking.csv", "power.csv", "long/contrast.csv")
+    files = ("quick-faces/runs/glow-seed12/cherry_picking.csv", "power.csv", "long/contrast.csv")
     for file in files:
         (results / file).unlink()
     _, missing = made(results, tuple(KINDS))
@@ -415,7 +489,7 @@ def test_a_missing_file_changes_no_other_sentence(results):
     [
         "short/verdict.csv",
         "short/runs/glow-seed3/config.json",
-        "short/runs/beta_vae-diagonal-seed3/basis_test.csv",
+        "quick/runs/beta_vae-diagonal-seed3/basis_test.csv",
     ],
 )
 def test_a_damaged_file_is_named(results, file):
@@ -535,7 +609,7 @@ print(json.dumps([missing, sorted(heavy & {name.partition(".")[0] for name in sy
 def test_builds_without_tensorflow_to_the_same_bytes(results, tmp_path):
     """A PDF of few figures, since each takes a second: the long profile and the power curve."""
     pytest.importorskip("typst")
-    for profile in (SHORT, FACES):
+    for profile in (SHORT, FACES, QUICK, QUICK_FACES):
         shutil.rmtree(results / profile)
     outputs = [tmp_path / "one", tmp_path / "two"]
     for output in outputs:
@@ -550,12 +624,12 @@ def test_builds_without_tensorflow_to_the_same_bytes(results, tmp_path):
         missing, heavy = json.loads(run.stdout.splitlines()[-1])
         assert heavy == []
         assert (
-            "figure headline-short: not available: results/short/verdict.csv is missing" in missing
+            "figure headline-quick: not available: results/quick/verdict.csv is missing" in missing
         )
     names = {path.relative_to(outputs[0]) for path in outputs[0].rglob("*.*")}
     assert {Path("paper.pdf"), Path("figures/posteriors-long.pdf")} <= names
     assert {Path("figures/posteriors-long.png"), Path("tables/zietlow.tex")} <= names
-    assert not any("short" in path.name for path in names)
+    assert not any("quick" in path.name for path in names)
     for name in names:
         assert (outputs[0] / name).read_bytes() == (outputs[1] / name).read_bytes(), name
     assert (outputs[0] / "paper.pdf").read_bytes().startswith(b"%PDF")

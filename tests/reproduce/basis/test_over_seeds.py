@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reproduce.basis import over_seeds, significance
-from reproduce.basis.over_seeds import ALIGNED, EQUIVALENT, INCONCLUSIVE
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE
 
 
 def test_one_seeds_joint_null_is_its_own():

@@ -12,7 +12,6 @@ from models.registry import ARMS
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
 from reproduce.pipeline import profiles
-from reproduce.reporting import seed_results, verdict_words
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig
 
@@ -100,5 +99,5 @@ def test_every_arm_of_every_profile_has_a_name_of_its_own():
             settings = dataclasses.asdict(recipe.settings)
             names.add((config.arm, settings.get("beta"), settings.get("network")))
         assert len(names) == len(arms)
-    turned = "beta_vae/diagonal" + seed_results.TURNED
-    assert verdict_words.name(turned) == "beta-VAE, diagonal posterior, factors turned"
+    turned = "beta_vae/diagonal" + names.TURNED
+    assert names.name(turned) == "beta-VAE, diagonal posterior, factors turned"

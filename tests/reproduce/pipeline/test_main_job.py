@@ -14,7 +14,7 @@ from data import DATASETS, dsprites
 from models.registry import PRIMARY
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
-from reproduce.reporting import page, seed_results, seed_verdicts
+from reproduce.reporting import names, page, seed_results, seed_verdicts
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory
 from reproduce.training.trained_model import draw_images
@@ -108,7 +108,7 @@ def test_the_report_is_one_file_that_says_what_the_table_says(job):
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "undefined" not in page.lower()
     for model, rows in pd.read_csv(output / "verdict.csv").groupby("model"):
-        primary = seed_results.primary_metric(model, list(rows["metric"]))
+        primary = names.primary_metric(model, list(rows["metric"]))
         assert rows.set_index("metric").loc[primary, "sentence"] in html.unescape(page)
     settings_of_each = ("full_covariance", "num_codes", "num_levels")
     for text in (*settings_of_each, "smoke", "tensorflow", "seed 0", "people"):

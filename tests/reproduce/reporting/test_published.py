@@ -6,7 +6,7 @@ import pytest
 
 from data.files import InputError
 from reproduce.basis import factor_verdicts
-from reproduce.reporting import published_tables
+from reproduce.reporting import names, published_tables
 from reproduce.training.origins import Origin
 from reproduce.training.recipes import find
 from reproduce.training.run_directory import RunConfig, RunDirectory
@@ -74,5 +74,5 @@ def test_a_null_that_is_missing_is_named(run):
 def test_each_word_stands_for_factors_of_the_rendered_faces():
     from data import faces
 
-    for factors in published_tables.WORDS.values():
+    for factors in names.WORDS.values():
         assert set(factors) & set(faces.FACTOR_NAMES)
