@@ -66,7 +66,10 @@ def training(results: Results, profile: str) -> str:
     recipe, shape = config["recipe"], config["image_shape"]
     settings = recipe["settings"]
     images = thousands(recipe["num_steps"] * recipe["batch_size"])
-    return f"{beta_in_words(settings, shape)}{per_pixel(settings, shape)}, {images} images"
+    pixels = ""
+    if settings["decoder"] == "gaussian":
+        pixels = f", Gaussian pixels of deviation {plain(settings['decoder_sd'])}"
+    return f"{beta_in_words(settings, shape)}{per_pixel(settings, shape)}{pixels}, {images} images"
 
 
 def answers(results: Results, data: Mapping[str, str]) -> str:
