@@ -1,4 +1,4 @@
-"""dSprites in colour, in noise and before a painted ground (Locatello et al. 2019, section 5.1).
+"""dSprites in colour, in noise and before a painted ground (Locatello et al. 2019).
 
 The factors are dSprites'. What each variant adds varies from image to image and is no factor: it
 follows from the image's number alone, so that an image is always the same.
