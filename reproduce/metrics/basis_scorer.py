@@ -131,8 +131,13 @@ class BasisScorer:
     def _computed(
         self, source: str, known: Information | Covariance | Groups | GroupRows
     ) -> Scores:
-        chosen = [name for name in self._closed if METRICS[name].source == source]
-        return {name: METRICS[name].compute(known) for name in chosen}
+        scores: Scores = {}
+        for metric in (METRICS[name] for name in self._closed):
+            if metric.source == source:
+                found = metric.compute(known)
+                values = found if metric.parts else (found,)
+                scores |= dict(zip(metric.columns, values, strict=True))
+        return scores
 
     def fits(
         self, bases: np.ndarray, workers: int = 1, progress: Callable[[], object] | None = None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -15,6 +15,7 @@ from reproduce.metrics.modularity import standardise, undisturbed
 _NUM_TREES = 100  # scikit-learn's default number of boosting iterations
 _TREE_SEED_BOUND = 2**31 - 1  # scikit-learn's trees draw their own seeds below it
 _SECONDS_A_SPLIT = 2.7e-5  # a row, class and latent: measured at 31 ms a row of dSprites' factors
+_FAST = {"n_estimators": 10, "max_depth": 8, "max_features": None}
 _SAGA_TOLERANCE = 1e-3  # within .01 of a tenth of it, in a third of the time
 
 # scikit-learn 1.8 folded `penalty` into `l1_ratio`.
@@ -195,6 +196,43 @@ def dci_linear(
         )
 
     return _dci(fit, latents_train.shape[1], factors_train, factors_test, n_jobs)
+
+
+def dci_fast(
+    latents_train: np.ndarray,
+    factors_train: np.ndarray,
+    latents_test: np.ndarray,
+    factors_test: np.ndarray,
+    *,
+    seed: int = 0,
+) -> Dci:
+    """DCI with a small forest, for nulls of many bases: an approximation of `dci`.
+
+    For each factor one ExtraTreesClassifier of 10 trees of depth 8 on all latents, whose impurity
+    importances take the place of the boosted trees'. `benchmarks/dci_fast.py` measures the
+    agreement: over random and partly rotated bases of the recorded arrays, rank correlation of
+    disentanglement with `dci`'s is above .9, at more than 50 times the speed. The values themselves
+    differ by up to .1, so that both bases of a comparison need the same form. Invariances are
+    `dci`'s. A constant latent has importance 0; a constant representation scores 0 in
+    disentanglement and completeness.
+
+    Args:
+        latents_train: float [n, d].
+        factors_train: int [n, k].
+        latents_test: float [n', d].
+        factors_test: int [n', k].
+        seed: The seed of the trees' splits.
+    """
+
+    def fit(j: int) -> tuple[np.ndarray, float, float]:
+        y_train, y_test = factors_train[:, j], factors_test[:, j]
+        model = ExtraTreesClassifier(random_state=seed, **_FAST).fit(latents_train, y_train)
+        accuracies = (
+            model.score(z, y) for z, y in ((latents_train, y_train), (latents_test, y_test))
+        )
+        return model.feature_importances_, *accuracies
+
+    return _dci(fit, latents_train.shape[1], factors_train, factors_test, n_jobs=1)
 
 
 def _num_values(factors: np.ndarray) -> np.ndarray:

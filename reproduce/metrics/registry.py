@@ -121,9 +121,9 @@ class Metric:
             forms, computed for many bases at once; a `fit` is made anew in every basis. `runs`
             compares several models, and `decoder` looks at a decoder: these are no functions of
             one file's latents and factors.
-        compute: Of `Information`, `Covariance`, or `Groups` or `GroupRows`: float64 [b]. Of
-            (points, `FitSettings`), for a fit: the columns' values. Of latents [n, d] and KLs [d]
-            of each model: float64 [models]. Of a decoder and latents: a number.
+        compute: Of `Information`, `Covariance`, or `Groups` or `GroupRows`: float64 [b], or one
+            for each part. Of (points, `FitSettings`), for a fit: the columns' values. Of latents
+            [n, d] and KLs [d] of each model: float64 [models]. Of a decoder and latents: a number.
         parts: What follows the name in its columns, where it has several values.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Whether no rotation changes it but by regularisation, so that it gets no
@@ -164,6 +164,18 @@ def _mig_sup(known: Information) -> np.ndarray:
     from reproduce.metrics.mig_sup import mig_sup
 
     return mig_sup(known.values, known.factor_entropies)
+
+
+def _dcimig(known: Information) -> np.ndarray:
+    from reproduce.metrics.dcimig import dcimig
+
+    return dcimig(known.values, known.factor_entropies)
+
+
+def _med(known: Information) -> tuple[np.ndarray, ...]:
+    from reproduce.metrics.med import med
+
+    return med(known.values)
 
 
 def _modularity(known: Information) -> np.ndarray:
@@ -251,6 +263,54 @@ def _dci_linear(points: LabelledLatents, settings: FitSettings) -> tuple[float, 
     return found.disentanglement, found.completeness, found.informativeness
 
 
+def _dci_fast(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.dci import dci_fast
+
+    found = dci_fast(*points.split(settings.seed), seed=settings.seed)
+    return found.disentanglement, found.completeness, found.informativeness
+
+
+def _jemmig(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.jemmig import jemmig
+
+    del settings
+    return (jemmig(points.latents, points.factors),)
+
+
+def _infomec(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.infomec import infomec
+
+    found = infomec(points.latents, points.factors, progress=settings.progress)
+    return found.modularity, found.compactness, found.explicitness
+
+
+def _infomec_seconds(num_latents: int, factors: np.ndarray, threads: int) -> float:
+    from reproduce.metrics import infomec
+
+    del threads
+    return infomec.seconds(num_latents, factors)
+
+
+def _axis_ratio(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.axis_ratio import ratios
+
+    del settings
+    return ratios(points.latents, points.factors)[:1]
+
+
+def _linear_ratio(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.axis_ratio import ratios
+
+    del settings
+    return ratios(points.latents, points.factors)[1:]
+
+
+def _edi(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.edi import edi
+
+    return edi(points.latents, points.factors, seed=settings.seed)
+
+
 def _dci_es(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.dci_es import dci_es
 
@@ -271,10 +331,22 @@ def _distance_to_orthogonality(decode: Callable[[Any], Any], latents: np.ndarray
 
 
 _DCI = ("disentanglement", "completeness", "informativeness")
+_MED = (
+    "disentanglement",
+    "completeness",
+    "top1",
+    "top1_completeness",
+    "top2",
+    "top2_completeness",
+    "top3",
+    "top3_completeness",
+)
 _ROWS = (
     Metric("mig", "information", _mig),
     Metric("mig_sup", "information", _mig_sup),
     Metric("modularity", "information", _modularity),
+    Metric("dcimig", "information", _dcimig, by_default=False),
+    Metric("med", "information", _med, _MED, by_default=False),
     Metric("sap_continuous", "covariance", _sap_continuous),
     Metric("gaussian_total_correlation", "covariance", _total_correlation, sign=-1),
     Metric("gaussian_wasserstein_correlation", "covariance", _wasserstein_correlation, sign=-1),
@@ -292,6 +364,20 @@ _ROWS = (
         invariant=("dci_linear_informativeness",),
         by_default=False,
     ),
+    Metric("dci_fast", "fit", _dci_fast, _DCI, by_default=False),
+    Metric("jemmig", "fit", _jemmig, by_default=False),
+    Metric(
+        "infomec",
+        "fit",
+        _infomec,
+        ("infom", "infoc", "infoe"),
+        invariant=("infomec_infoe",),
+        by_default=False,
+        seconds=_infomec_seconds,
+    ),
+    Metric("axis_ratio", "fit", _axis_ratio, by_default=False),
+    Metric("linear_ratio", "fit", _linear_ratio, invariant=("linear_ratio",), by_default=False),
+    Metric("edi", "fit", _edi, ("modularity", "compactness", "explicitness"), by_default=False),
     Metric(
         "dci_es",
         "fit",

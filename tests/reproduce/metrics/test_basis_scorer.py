@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import recorded
 
 from reproduce.basis import bases
 from reproduce.metrics import basis_scorer, registry
@@ -38,9 +39,8 @@ def planted(seed, n=600, d=4):
 
 
 @pytest.mark.parametrize("name", ["small_aligned", "small_rotated", "small_dead"])
-def test_the_program_meets_recorded_figures(shared, run_program, tmp_path, name):
-    with np.load(shared / "oracle" / f"{name}.npz") as recorded:
-        arrays = {key: recorded[key] for key in recorded.files}
+def test_the_program_meets_recorded_figures(run_program, tmp_path, name):
+    arrays = recorded.load(name)
     inputs = {key: value for key, value in arrays.items() if not key.startswith("expected")}
     names = {"latents_train": "latents", "factors_train": "factors"}
     inputs = {names.get(key, key): value for key, value in inputs.items()}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import recorded
 
 from reproduce.metrics.beta_vae_score import beta_vae_score
 from reproduce.metrics.correlation import (
@@ -23,10 +24,9 @@ NUM_SEEDS = 100
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def read(shared, name):
+def read(name):
     """Training and test latents and factors, and the expected figures by name."""
-    with np.load(shared / "oracle" / f"{name}.npz") as file:
-        arrays = dict(file)
+    arrays = recorded.load(name)
     split = []
     for part in ("train", "test"):
         split += [arrays[f"latents_{part}"], arrays[f"factors_{part}"].astype(np.int64)]
@@ -36,8 +36,8 @@ def read(shared, name):
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_metrics_in_closed_form_meet_their_recorded_figures(shared, name):
-    (latents, factors, *_), expected = read(shared, name)
+def test_metrics_in_closed_form_meet_their_recorded_figures(name):
+    (latents, factors, *_), expected = read(name)
     covariance = np.cov(latents, rowvar=False)
     figures = {
         "modularity": modularity(mutual_information(latents, factors)),
@@ -53,8 +53,8 @@ def test_metrics_in_closed_form_meet_their_recorded_figures(shared, name):
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_sap_and_explicitness_meet_their_recorded_figures(shared, name):
-    split, expected = read(shared, name)
+def test_sap_and_explicitness_meet_their_recorded_figures(name):
+    split, expected = read(name)
     assert sap(*split) == pytest.approx(float(expected["sap"]), abs=1e-3)
     train, test = explicitness(*split)
     if name.endswith("dead"):  # where disentanglement_lib fails
@@ -65,8 +65,8 @@ def test_sap_and_explicitness_meet_their_recorded_figures(shared, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_dci_meets_its_recorded_figures(shared, kind):
-    split, expected = read(shared, f"small_{kind}")
+def test_dci_meets_its_recorded_figures(kind):
+    split, expected = read(f"small_{kind}")
     found = dci(*split, seed=0, n_jobs=2)
     np.testing.assert_allclose(found.importance, expected["dci_importance"], atol=3e-3)
     for key, value in [
@@ -80,10 +80,10 @@ def test_dci_meets_its_recorded_figures(shared, kind):
 
 @pytest.mark.parametrize("kind", ["aligned", "dead", "mixed", "rotated"])
 @pytest.mark.parametrize("metric", ["beta_vae", "factor_vae"])
-def test_scores_of_drawn_groups_meet_the_mean_of_their_recorded_figures(shared, kind, metric):
-    with np.load(shared / "oracle" / f"grid_{kind}.npz") as file:
-        latents, sizes = file["latents_grid"], file["factor_sizes"]
-        expected = file[f"expected_{metric}_eval_accuracy_10_seeds"].mean()
+def test_scores_of_drawn_groups_meet_the_mean_of_their_recorded_figures(kind, metric):
+    file = recorded.load(f"grid_{kind}")
+    latents, sizes = file["latents_grid"], file["factor_sizes"]
+    expected = file[f"expected_{metric}_eval_accuracy_10_seeds"].mean()
     factors = np.indices(sizes).reshape(len(sizes), -1).T
     score, settings = {
         "beta_vae": (beta_vae_score, {}),
@@ -96,9 +96,9 @@ def test_scores_of_drawn_groups_meet_the_mean_of_their_recorded_figures(shared, 
     assert np.mean(scores) == pytest.approx(expected, abs=0.02)
 
 
-def test_mig_sup_tells_aligned_from_rotated_codes(shared):
+def test_mig_sup_tells_aligned_from_rotated_codes():
     scores = {}
     for kind in KINDS:
-        (latents, factors, *_), _ = read(shared, f"dsprites_shaped_{kind}")
+        (latents, factors, *_), _ = read(f"dsprites_shaped_{kind}")
         scores[kind] = mig_sup(mutual_information(latents, factors), entropies(factors))
     assert scores["aligned"] > 2 * scores["rotated"] > 4 * scores["noise"]
