@@ -137,12 +137,13 @@ def calibration_designs(
     """Metrics on points as small as their cost demands.
 
     Args:
-        metrics: Some of `registry.OF_LATENTS`; those without a p-value are left out. No other
-            metric's draws depend on it.
+        metrics: Some of `registry.OF_LATENTS`; those without a p-value, and those that need a grid
+            of factors, are left out. No other metric's draws depend on it.
         num_bases: Draws of each family, for all metrics but `dci`.
         num_tree_bases: For `dci`, whose boosted trees take as long as all other metrics together.
     """
-    tested = [name for name in metrics if {*METRICS[name].columns} - {*METRICS[name].invariant}]
+    known = [METRICS[name] for name in metrics]
+    tested = [one.name for one in known if {*one.columns} - {*one.invariant} and not one.needs_grid]
     trees = tuple(name for name in tested if METRICS[name].is_slow)
     quick = tuple(n for n in tested if METRICS[n].source in ("information", "covariance"))
     slow = tuple(name for name in tested if name not in (*quick, *trees))

@@ -129,6 +129,7 @@ class Metric:
         invariant: Whether no rotation changes it but by regularisation, so that it gets no
             p-value; or the columns of which this holds.
         by_default: Whether `reproduce.score` computes it unless told otherwise.
+        needs_grid: Whether every combination of the factors' values must be there exactly once.
         seconds: Of a fit that takes minutes and tells of each factor: about how long it takes, of
             the number of latents, factors int [n, k] and threads. A study of many tests makes
             fewer of such fits.
@@ -141,6 +142,7 @@ class Metric:
     sign: int = 1
     invariant: tuple[str, ...] = ()
     by_default: bool = True
+    needs_grid: bool = False
     seconds: Callable[[int, np.ndarray, int], float] | None = None
 
     @property
@@ -375,8 +377,15 @@ _ROWS = (
         by_default=False,
         seconds=_infomec_seconds,
     ),
-    Metric("axis_ratio", "fit", _axis_ratio, by_default=False),
-    Metric("linear_ratio", "fit", _linear_ratio, invariant=("linear_ratio",), by_default=False),
+    Metric("axis_ratio", "fit", _axis_ratio, by_default=False, needs_grid=True),
+    Metric(
+        "linear_ratio",
+        "fit",
+        _linear_ratio,
+        invariant=("linear_ratio",),
+        by_default=False,
+        needs_grid=True,
+    ),
     Metric("edi", "fit", _edi, ("modularity", "compactness", "explicitness"), by_default=False),
     Metric(
         "dci_es",
