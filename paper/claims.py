@@ -11,7 +11,7 @@ import pandas as pd
 
 from paper.sources import Results
 from paper.words import listing, markup
-from reproduce.reporting import ledger
+from reproduce.reporting import claim_checks, ledger
 
 FILE = Path(__file__).parent / "claims.toml"
 UNAVAILABLE = "not available"
@@ -68,7 +68,8 @@ def table(results: Results) -> pd.DataFrame:
             "source": _citation(one.claim),
             "where": one.claim.where,
             "says": one.claim.says.replace("+-", " ± "),
-            "sure": one.claim.sure,
+            "sure": one.claim.sureness,
+            "runs on": f"{one.claim.runs_on}: {one.claim.because}",
             "verdict": one.verdict,
             "measured": one.measured,
         }
@@ -121,7 +122,7 @@ def counts(results: Results) -> str:
 
 def contradicted(results: Results) -> str:
     """The claims that the results at hand contradict."""
-    against = [one for one in judge(results) if one.verdict == ledger.CONTRADICTED]
+    against = [one for one in judge(results) if one.verdict == claim_checks.CONTRADICTED]
     if not against:
         return "No claim is contradicted."
     said = [

@@ -16,7 +16,7 @@ from data.files import InputError
 from reproduce.basis import bases
 from reproduce.metrics import registry
 from reproduce.pipeline.profiles import PROFILES
-from reproduce.reporting import ledger
+from reproduce.reporting import claim_checks, ledger
 from reproduce.training import recipes
 
 FILE = ROOT / "paper" / "claims.toml"
@@ -25,7 +25,9 @@ RUNNABLE = [claim for claim in CLAIMS if claim.command]
 AUTHORS = (
     *("Szegedy", "Bau", "Locatello", "Rolinek", "Zietlow", "Mathieu", "Stuehmer", "Horan"),
     *("Burgess", "Higgins", "Chen", "Kingma", "Kim", "Ridgeway", "Eastwood", "Kumar", "Suter"),
-    *("Duan", "Do", "Li", "Lin"),
+    *("Duan", "Do", "Li", "Lin", "Reizinger", "Lucas", "Dorrell", "Michlo", "Allen", "Korznikov"),
+    *("Heap", "Bolukbasi", "Dey", "Klindt", "Colin", "Khosla", "Kapoor", "Voynov", "Haerkoenen"),
+    *("Leavitt", "Zimmermann", "Bhowal", "Gresele", "Dai", "Khemakhem", "Poole"),
 )
 
 SMALL = """# A comment that stays.
@@ -37,6 +39,8 @@ where = "table 1"
 says = "MIG .3 \u00b1 .1"
 sure = "A"
 setting = "ours"
+runs_on = "two cores"
+because = "small"
 command = "make reproduce"
 tolerance = 0.2
 measured = ""
@@ -55,6 +59,8 @@ where = "abstract"
 says = "No better than random."
 sure = "B"
 setting = "ours"
+runs_on = "two cores"
+because = "small"
 command = "make reproduce"
 tolerance = "not special"
 measured = ""
@@ -75,14 +81,17 @@ where = "abstract"
 says = "a above b."
 sure = "B"
 setting = "ours"
+runs_on = "two cores"
+because = "small"
 command = "make reproduce"
-tolerance = "larger mean"
+tolerance = "p <= .05"
 measured = ""
 verdict = "not yet run"
 [claim.check]
 file = "runs/a-seed*/scores.csv"
 num_files = 2
 column = "value"
+test = "difference"
 expect = ">"
 against = { file = "runs/b-seed*/scores.csv" }
 
@@ -94,6 +103,8 @@ where = "?"
 says = "Something."
 sure = "C"
 setting = "theirs"
+runs_on = "a GPU"
+because = "large"
 command = ""
 tolerance = ""
 measured = ""
@@ -110,7 +121,7 @@ def small(tmp_path) -> Path:
 
 @pytest.fixture
 def results(tmp_path) -> Path:
-    """Results under which the figure is reproduced, the statement contradicted, the order not."""
+    """Results under which the figure is reproduced, the statement contradicted, the order open."""
     folder = tmp_path / "results" / "short"
     for run, value in {"a-seed1": 0.1, "a-seed2": 0.3, "b-seed1": 0.2, "b-seed2": 0.4}.items():
         (folder / "runs" / run).mkdir(parents=True)
@@ -147,6 +158,24 @@ def test_what_is_quoted_from_memory_decides_nothing():
     assert from_memory
     for claim in from_memory:
         assert (claim.check, claim.measured, claim.verdict) == (None, "", "not yet run"), claim.id
+
+
+def test_every_source_is_in_the_bibliography_under_its_authors_and_year():
+    text = (ROOT / "paper" / "references.bib").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^@\w+\{(\w+),(.*)$", text, re.MULTILINE))
+    for claim in CLAIMS:
+        assert claim.source in entries, claim.id
+        entry = entries[claim.source]
+        (year,) = re.findall(r"year=\{(\d{4})\}", entry)
+        assert year in claim.paper, claim.id
+        if claim.arxiv and "arxiv.org" in entry:
+            assert f"arxiv.org/abs/{claim.arxiv}}}" in entry, claim.id
+
+
+def test_from_memory_is_marked_wherever_the_ledger_is_shown():
+    shown = ledger.table(CLAIMS, {}).set_index("id")["sure"]
+    for claim in CLAIMS:
+        assert ("decides nothing" in shown[claim.id]) == (claim.sure == "C")
 
 
 def test_what_can_be_run_has_a_command_and_a_tolerance():
@@ -225,14 +254,15 @@ def test_findings_say_what_was_measured_where(small, results):
     assert {name: finding.verdict for name, finding in findings.items()} == {
         "figure": "reproduced",
         "statement": "contradicted",
-        "order": "not reproduced",
+        "order": "inconclusive",
     }
     assert findings["figure"].measured == "haar_observed 0.45, seeds 10 11 12 (short/verdict.csv)"
     assert findings["statement"].measured == (
         "special true, haar_p 0.0001, Told apart, seeds 10 11 12 (short/verdict.csv)"
     )
     assert findings["order"].measured == (
-        "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2 "
+        "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2, "
+        "p 0.83 by permutation of seeds, inconclusive since p = 0.83 is above 0.05 "
         "(short/runs/a-seed*/scores.csv, short/runs/b-seed*/scores.csv)"
     )
 
@@ -261,11 +291,14 @@ def test_write_fills_in_a_second_run_agrees_and_a_contradiction_ends_with_1(
     assert done.returncode == 0, done.stderr
     written = small.read_bytes()
     verdicts = [claim.verdict for claim in ledger.read(small)]
-    assert verdicts == ["reproduced", "contradicted", "not reproduced", "not yet run"]
+    assert verdicts == ["reproduced", "contradicted", "inconclusive", "not yet run"]
 
     done = run_program("claims", *flags)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 reproduced, 1 not reproduced, 1 contradicted, 1 not yet run" in done.stdout
+    assert (
+        "1 reproduced, 1 inconclusive, 0 not reproduced, 1 contradicted, 1 not yet run"
+        in done.stdout
+    )
 
     write_verdict(results, special=False)
     done = run_program("claims", *flags)
@@ -295,6 +328,17 @@ def test_a_job_that_is_not_done_decides_nothing(small, results):
         ('setting = "theirs"\n', "", "claim memory: expected the keys"),
         ("tolerance = 0.2", 'tolerance = "small"', "claim figure: expected a tolerance"),
         ('expect = ">"', 'expect = "above"', "'above' is no relation"),
+        ('test = "difference"\n', "", "claim order: compares without a test"),
+        ('test = "difference"', 'test = "order"', "claim order: unknown test 'order'"),
+        (
+            'test = "difference"',
+            'test = "equality"',
+            "claim order: a permutation shows no equality",
+        ),
+        ('column = "haar_observed"', 'column = "haar_p"', "claim figure: compares without a test"),
+        ('runs_on = "two cores"', 'runs_on = "nowhere"', "claim figure: has a command, but runs"),
+        ('runs_on = "a GPU"', 'runs_on = "a phone"', "claim memory: unknown runs_on 'a phone'"),
+        ('because = "large"', 'because = ""', "claim memory: has no because"),
         ("expect = 0.3", 'expect = "<= x"', "'<= x' is no relation"),
         ('sure = "B"', 'sure = "C"', "claim statement: is quoted from memory (C)"),
         ('command = ""', 'command = "make test"', "from memory|come together"),
@@ -330,3 +374,101 @@ def test_a_line_that_cannot_be_rewritten_is_told():
     finding = ledger.Finding("value 1", "reproduced")
     with pytest.raises(InputError, match="one line"):
         ledger.fill_in(text, {"figure": finding})
+
+
+# The rule by which a test decides.
+
+DIFFERENCE = {"test": "difference", "p": ["p_value"]}
+EQUALITY = {"test": "equality", "p": ["haar_p", "haar_active_p"]}
+
+
+def judged(folder: Path, row: dict[str, float], **keys) -> ledger.Finding:
+    """The finding of a check of one row, x.csv."""
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame([{"value": 1.0, "metric": "mig"} | row]).to_csv(folder / "x.csv", index=False)
+    table = {"file": "x.csv", "column": "value", "where": {"metric": "mig"}} | keys
+    finding = claim_checks.evaluate(claim_checks.parse(table, "claim"), 0.0, folder)
+    assert finding is not None
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("p", "stand_in", "verdict"),
+    [
+        (0.05, False, "reproduced"),
+        (0.051, False, "inconclusive"),
+        (0.22, False, "inconclusive"),
+        (0.949, False, "inconclusive"),
+        (0.951, False, "contradicted"),
+        (0.951, True, "not reproduced"),
+        (0.05, True, "reproduced"),
+        (float("nan"), False, "inconclusive"),
+    ],
+)
+def test_a_difference_is_reproduced_by_its_own_test_alone(tmp_path, p, stand_in, verdict):
+    finding = judged(tmp_path, {"p_value": p}, stand_in=stand_in, **DIFFERENCE)
+    assert finding.verdict == verdict
+    assert ("inconclusive since" in finding.measured) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("p", "effects", "verdict"),
+    [
+        ((0.01, 0.05), (0.0, 0.001, 0.002), "contradicted"),
+        ((0.3, 0.4), (0.0, 0.001, 0.002), "reproduced"),
+        # Student's 90% quantile with two degrees of freedom is 2.92: the half width is .0337.
+        ((0.3, 0.4), (-0.02, 0.0, 0.02), "inconclusive"),
+        ((0.3, 0.4), (0.03, 0.031, 0.032), "inconclusive"),
+        ((0.04, 0.4), (-0.02, 0.0, 0.02), "inconclusive"),
+        ((0.3, 0.4), None, "inconclusive"),
+    ],
+)
+def test_equality_takes_an_interval_within_the_margin(tmp_path, p, effects, verdict):
+    keys = dict(EQUALITY)
+    if effects is not None:
+        keys["effects"] = "runs/a-seed*/basis_test.csv"
+        for seed, effect in enumerate(effects):
+            run = tmp_path / "runs" / f"a-seed{seed}"
+            run.mkdir(parents=True)
+            row = {"metric": "mig", "observed": 0.1 + effect, "null_mean": 0.1}
+            frame = pd.DataFrame([{"family": f} | row for f in ("haar", "haar_active")])
+            frame.to_csv(run / "basis_test.csv", index=False)
+    finding = judged(tmp_path, {"haar_p": p[0], "haar_active_p": p[1]}, **keys)
+    assert finding.verdict == verdict
+    assert ("inconclusive since" in finding.measured) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ((4, 5, 6), (1, 2, 3), "reproduced"),  # 1 of the 20 ways to choose three of six
+        ((3, 5, 6), (1, 2, 4), "inconclusive"),  # 2 of 20
+        ((1, 2, 3), (4, 5, 6), "contradicted"),
+    ],
+)
+def test_a_comparison_is_permuted_over_seeds(tmp_path, a, b, verdict):
+    rows = [
+        {"arm": arm, "seed": seed, "value": value}
+        for arm, values in {"a": a, "b": b}.items()
+        for seed, value in [*enumerate(values), (None, sum(values) / 3)]
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "y.csv", index=False)
+    table = {"file": "y.csv", "column": "value", "where": {"arm": "a"}, "test": "difference"}
+    table |= {"expect": ">", "against": {"where": {"arm": "b"}}}
+    finding = claim_checks.evaluate(claim_checks.parse(table, "claim"), 0.0, tmp_path)
+    assert finding is not None
+    assert finding.verdict == verdict
+    assert "(mean of 3" in finding.measured  # the row over seeds is none of them
+    assert "seeds 0 1 2" in finding.measured
+
+
+def test_no_p_value_of_the_ledger_above_the_level_is_reproduced():
+    for claim in CLAIMS:
+        if claim.check is None or not claim.check.test or claim.verdict != "reproduced":
+            continue
+        named = re.findall(r"\b(?:p|p_value|haar_p|haar_active_p) ([\d.e-]+\d)", claim.measured)
+        assert named, claim.id
+        if claim.check.test == "difference":
+            assert all(float(p) <= 0.05 for p in named), claim.id
+        else:
+            assert "90% intervals" in claim.measured, claim.id
