@@ -48,6 +48,7 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
     found: dict[str, Callable[[Results], pd.DataFrame]] = {
         "predictions": made_tables.predictions,
         "controls": made_tables.controls,
+        "replaced": made_tables.replaced,
         "claims": claims.table,
         "claims-by-paper": claims.by_paper,
         "calibration": made_tables.calibration,

@@ -22,6 +22,7 @@ from paper.sources import (
     PROSE,
     QUICK,
     QUICK_FACES,
+    REPLACED,
     SHORT,
     SYSTEMS,
     TURNED,
@@ -38,6 +39,7 @@ _DATA = {
     SHORT: "dSprites",
     FACES: "the synthetic faces",
     LONG: "dSprites, trained for longer",
+    REPLACED: "dSprites, in the run that was replaced",
     QUICK: "dSprites, by models that show every factor",
     QUICK_FACES: "the synthetic faces, by models that show more of them",
 }

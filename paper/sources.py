@@ -18,6 +18,7 @@ from paper import thin
 from reproduce.metrics.registry import DECODER_SIDE
 
 SHORT, FACES, CONTROLS, LONG = "short", "short-faces", "controls", "long"
+REPLACED = "replaced"  # the first reported run
 QUICK, QUICK_FACES = "quick", "quick-faces"  # models that show every factor
 PROSE = {arm.key: arm.prose for arm in ARMS.values()}  # within a sentence
 SYSTEMS = tuple(PRIMARY)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from paper import sentences
 from paper.plots import METRICS, metrics
-from paper.sources import CONTROLS, SYSTEMS, TURNED, Results, name
+from paper.sources import CONTROLS, REPLACED, SYSTEMS, TURNED, Results, name
 from paper.words import decimal, p_value, signed, thousands
 
 _FAMILIES = {"haar": "all", "haar_active": "active", "haar_active and haar": "both"}
@@ -108,6 +108,25 @@ def error_rates(results: Results) -> pd.DataFrame:
 
 def _p(value: float) -> str:
     return p_value(value).removeprefix("= ")
+
+
+def replaced(results: Results) -> pd.DataFrame:
+    """Every seed of the run that was replaced, by MIG on the encoder side."""
+    columns = ["model", "seed", "family", "observed", "null_mean", "null_sd", "z", "p_value"]
+    table = results.table(f"{REPLACED}/seeds.csv", columns)
+    active = table[table["family"] == "haar_active"].set_index(["model", "seed"])["p_value"]
+    return pd.DataFrame(
+        {
+            "model": name(row["model"]),
+            "seed": str(row["seed"]),
+            "learned": decimal(row["observed"]),
+            "random": f"{decimal(row['null_mean'])} ± {decimal(row['null_sd'])}",
+            "z": signed(row["z"]),
+            "p, all": _p(row["p_value"]),
+            "p, active": _p(active[row["model"], row["seed"]]),
+        }
+        for row in table[table["family"] == "haar"].to_dict("records")
+    )
 
 
 def controls(results: Results) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from paper.sources import (
     LONG,
     QUICK,
     QUICK_FACES,
+    REPLACED,
     SHORT,
     SYSTEMS,
     Results,
@@ -282,6 +283,14 @@ def everything(tmp_path_factory) -> Path:
     _write_published(root / "published")
     _error_rates().to_csv(root / "error_rates.csv", index=False)
     _write_profile(root / LONG, SYSTEMS[:2])
+    shutil.copytree(root / SHORT, root / REPLACED)
+    pd.DataFrame(
+        {"model": arm, "seed": seed, "family": family, "observed": 0.33, "null_mean": 0.07}
+        | {"null_sd": 0.035, "z": 7.4, "p_value": p_value}
+        for arm in SYSTEMS[:2]
+        for seed in SEEDS
+        for family, p_value in (("haar", 0.0001), ("haar_active", 0.02))
+    ).to_csv(root / REPLACED / "seeds.csv", index=False)
     (root / CONTROLS).mkdir()
     pd.DataFrame([_verdict("autoencoder", "mig"), _verdict("untrained", "mig")]).to_csv(
         root / CONTROLS / "verdict.csv", index=False
@@ -374,6 +383,9 @@ def test_everything_is_made_of_complete_results(complete):
         "By MIG, the axes are not distinguishable from random ones in the autoencoder and the "
         "untrained encoder."
     )
+    assert done["replaced"].iloc[0].tolist()[1:] == [
+        *(str(SEEDS[0]), ".330", ".070 ± .035", "7.4", ".0001", ".02")
+    ]
     assert "1 are inconclusive and 1 are not yet run" in done["ledger"]
     assert "in 300 random bases" in done["quick/floors"]
     assert "be below .0033 and .01." in done["quick/floors"]
