@@ -12,7 +12,6 @@ import itertools
 import json
 import logging
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import tqdm
 
 from data.dataset import Dataset, content_digest
 from data.drawn import grid
-from data.files import InputError, cache_directory, exclusive, write_text
+from data.files import InputError, atomic_write, cache_directory, exclusive, write_text
 
 BLOCK = 256  # images that are read at once
 _HEADER, _IMAGES = "header.json", "images.u8"
@@ -119,34 +118,34 @@ def blocks_of(images: Iterable[tuple[int, np.ndarray]]) -> Blocks:
 
 
 def _prepare(folder: Path, published: Published, blocks: Blocks) -> Dataset:
-    """Writes the images to their rows of a file, of which little is in memory at a time.
+    """Writes the images to their rows of a file, a block at a time; it is there when it is whole.
 
     Raises:
         InputError: If a row is missing or there twice.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _HEADER).unlink(missing_ok=True)
     shape = (published.num_images, math.prod(published.image_shape))
-    partial = folder / f"{_IMAGES}.partial"
-    storage = np.memmap(partial, np.uint8, "w+", shape=shape)
-    seen = np.zeros(len(storage), bool)
-    with tqdm.tqdm(
+    seen = np.zeros(shape[0], bool)
+    bar = tqdm.tqdm(
         desc=f"preparing {published.name}", total=len(seen), unit=" images", disable=None
-    ) as bar:
+    )
+    with bar, atomic_write(folder / _IMAGES) as file:
         for rows, images in blocks:
             if seen[rows].any() or len(np.unique(rows)) < len(rows):
                 raise InputError(
                     f"{published.name}: the same factors are there twice; fetch it anew"
                 )
-            storage[rows] = images.reshape(len(rows), -1)
             seen[rows] = True
+            for row, image in zip(rows.tolist(), images, strict=True):
+                file.seek(row * shape[1])
+                file.write(image.tobytes())
             bar.update(len(rows))
-    if not seen.all():
-        raise InputError(
-            f"{published.name}: {int(seen.sum()):,} of {len(seen):,} images are there; fetch it "
-            "anew"
-        )
-    storage.flush()
+        if not seen.all():
+            raise InputError(
+                f"{published.name}: {int(seen.sum()):,} of {len(seen):,} images are there; fetch "
+                "it anew"
+            )
+        (folder / _HEADER).unlink(missing_ok=True)  # of what was there before
+    storage = np.memmap(folder / _IMAGES, np.uint8, "r", shape=shape)
     digest = content_digest(
         8,
         published.image_shape,
@@ -154,7 +153,6 @@ def _prepare(folder: Path, published: Published, blocks: Blocks) -> Dataset:
         (storage[start : start + BLOCK].tobytes() for start in range(0, len(storage), BLOCK)),
         _factors(published),
     )
-    os.replace(partial, folder / _IMAGES)  # noqa: PTH105 (both are paths)
     write_text(folder / _HEADER, json.dumps({"fingerprint": digest, "shape": shape}) + "\n")
     found = _read(folder, published)
     assert found is not None

@@ -81,6 +81,13 @@ def test_other_files_are_prepared_anew_and_this_is_said(tmp_path, caplog):
     np.testing.assert_array_equal(found.storage, other.reshape(24, -1))
 
 
+def test_a_wrong_file_leaves_what_was_prepared(tmp_path):
+    first = load(tmp_path).fingerprint
+    with pytest.raises(InputError, match="23 of 24 images"):
+        load(tmp_path, lambda path: blocks(np.arange(23), 255 - IMAGES))
+    assert load(tmp_path, source="rendered", file=None).fingerprint == first
+
+
 def test_an_interrupted_preparation_leaves_nothing_that_is_taken_for_whole(tmp_path):
     def broken(path):
         yield from list(blocks())[:3]
@@ -88,6 +95,7 @@ def test_an_interrupted_preparation_leaves_nothing_that_is_taken_for_whole(tmp_p
 
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path, broken)
+    assert not list((tmp_path / "small").iterdir())
     with pytest.raises(InputError, match="small is not prepared yet; fetch it"):
         load(tmp_path, source="rendered", file=None)
     np.testing.assert_array_equal(load(tmp_path).storage, IMAGES.reshape(24, -1))

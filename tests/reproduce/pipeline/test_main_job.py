@@ -2,13 +2,16 @@
 
 import html
 import itertools
+import os
 import re
 import subprocess
+import sys
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from programs import ROOT
 
 from data import DATASETS, dsprites
 from models.registry import PRIMARY
@@ -206,6 +209,39 @@ def test_a_failing_run_is_reported_after_the_others_are_done(job, run_program, t
     assert "reproduce.basis_test on" in done.stderr
     assert "log.txt" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+FAILING_JOB = """
+import sys
+from pathlib import Path
+from reproduce import main_job, program
+
+def reproduce(dataset, *others):
+    if dataset == "faces":
+        raise program.RunError("failed: faces")
+    return Path(dataset)
+
+main_job._reproduce = reproduce
+program.run(main_job.main)
+"""
+
+
+def test_a_data_set_that_fails_stops_no_other(tmp_path):
+    (tmp_path / "job.py").write_text(FAILING_JOB)
+    flags = ["--profile=datasets", "--dataset=all", "--workers=1"]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "job.py", *flags],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("failed: faces")
+    reports = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("Report")]
+    assert reports == [
+        f"{name}/report.html" for name in ("dsprites", "coloured_scene", "xysquares")
+    ]
 
 
 @pytest.mark.parametrize(
