@@ -16,11 +16,15 @@ from matplotlib.figure import Figure
 from paper.plots import DARK, PAGE, STYLE
 from paper.sources import Results
 from paper.words import sentence
+from reproduce.mechanisms.results import as_published
 from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
-FILES = ("rolinek_table", "rolinek_toy", "zietlow", "bau_geodesic", "szegedy", "likelihood")
+FILES = (
+    *("rolinek_table", "rolinek_toy", "lucas_linear", "dorrell_range"),
+    *("zietlow", "bau_geodesic", "szegedy", "likelihood"),
+)
 _COLUMNS = ("arm", "measure", "seed", "value", "sd", "num_seeds", "published", "published_sd")
-_SUMMARY = ("expected", "holds", "sentence")
+_SUMMARY = ("expected", "holds", "sentence", "p_value")
 _NAMES = {
     "vae": "VAE",
     "mig": "MIG",
@@ -34,6 +38,7 @@ _NAMES = {
     "mig_diagonals": "MIG, x + y and x − y",
     "r2_positions": "R², x and y",
 }
+_TOLD = {"yes": "As published", "no": "Not as published", "inconclusive": "Inconclusive"}
 _RANDOM_ANGLE = 22.5  # degrees: the mean of a random basis of a plane
 
 
@@ -50,7 +55,7 @@ def found(results: Results, file: str) -> str:
     """What an experiment found, statement by statement, and whether it is as published."""
     frame = _read(results, file)
     sentences = [
-        f"{sentence(str(row['sentence']))} _({'As' if row['holds'] else 'Not as'} published.)_"
+        f"{sentence(str(row['sentence']))} _({_TOLD[as_published(row['holds'], row['p_value'])]}.)_"
         for _, row in frame[frame["arm"] == "summary"].iterrows()
     ]
     return " ".join(sentences)

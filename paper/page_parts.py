@@ -10,6 +10,7 @@ from paper import command_reference, findings, kinds, mechanisms, published_summ
 from paper.regions import filled, paragraph, table
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
 from paper.words import decimal, plain, thousands
+from reproduce.mechanisms.results import as_published
 
 _DATA = {
     QUICK: "dSprites",
@@ -86,11 +87,12 @@ def earlier(results: Results) -> str:
 
 def experiments(results: Results) -> str:
     """What the literature's experiments gave, statement by statement."""
+    columns = ["arm", "expected", "holds", "p_value", "sentence"]
     rows = []
     for file in mechanisms.FILES:
-        frame = results.table(f"mechanisms/{file}.csv", ["arm", "expected", "holds", "sentence"])
+        frame = results.table(f"mechanisms/{file}.csv", columns)
         for row in frame[frame["arm"] == "summary"].to_dict("records"):
-            holds = "yes" if row["holds"] else "no"
+            holds = as_published(row["holds"], row["p_value"])
             rows.append([file.replace("_", " "), str(row["expected"]), holds, str(row["sentence"])])
     return table(["experiment", "published", "as published?", "here"], rows)
 

@@ -69,9 +69,12 @@ def _train(name: str, chains: list[jobs.Chain], executor: LocalExecutor) -> list
 
 def _write(name: str, frame: pd.DataFrame, output: Path) -> None:
     """Writes an experiment's table and prints its sentences."""
+    from reproduce.mechanisms import results
+
     write_text(output / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
-    for row in frame[frame["arm"] == "summary"].itertuples():
-        print(f"[{'as published' if row.holds else 'not as published'}] {row.sentence}", flush=True)
+    for row in frame[frame["arm"] == results.SUMMARY].to_dict("records"):
+        told = results.as_published(row["holds"], row["p_value"])
+        print(f"[as published: {told}] {row['sentence']}", flush=True)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ The columns of the tables are described in `mechanisms.results`.
 EXPERIMENTS = (
     "rolinek_table",
     "rolinek_toy",
+    "lucas_linear",
+    "dorrell_range",
     "zietlow",
     "bau_geodesic",
     "szegedy",

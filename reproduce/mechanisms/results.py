@@ -19,6 +19,7 @@ import pandas as pd
 from reproduce.basis import over_seeds
 
 SUMMARY = "summary"
+LEVEL = 0.05
 COLUMNS = (
     "experiment",
     "arm",
@@ -97,6 +98,21 @@ def summary(
         "holds": bool(holds),
         "sentence": sentence,
     }
+
+
+def as_published(holds: bool, p_value: float) -> str:
+    """Whether a statement of a paper was so here: yes, no, or inconclusive.
+
+    Where it was tested, its own p decides: between .05 and .95 it shows neither a difference nor
+    its opposite, and that there is none is not shown either.
+
+    Args:
+        holds: As a summary says it.
+        p_value: Of its test; NaN without one.
+    """
+    if LEVEL < p_value < 1 - LEVEL:
+        return "inconclusive"
+    return "yes" if holds else "no"
 
 
 def contrast(larger: np.ndarray, smaller: np.ndarray) -> tuple[float, float]:

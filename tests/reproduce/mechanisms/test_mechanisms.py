@@ -19,14 +19,14 @@ from reproduce.mechanisms import (
     bau_geodesic,
     classifier,
     likelihood,
+    linear_vae,
     results,
     rolinek_table,
-    rolinek_toy,
     szegedy,
     zietlow,
 )
+from reproduce.mechanisms.linear_vae import ARMS, LinearModels
 from reproduce.mechanisms.results import Published
-from reproduce.mechanisms.rolinek_toy import ARMS, LinearModels
 from reproduce.metrics import information
 from reproduce.metrics.mig import mig
 
@@ -46,7 +46,7 @@ def some_models(arm: str, rng: np.random.Generator) -> tuple[LinearModels, np.nd
 @pytest.mark.parametrize("arm", ARMS)
 def test_toy_gradient_is_that_of_its_loss(arm):
     models, covariance = some_models(arm, np.random.default_rng(0))
-    found = rolinek_toy.gradient(models, covariance, 0.3, arm)
+    found = linear_vae.gradient(models, covariance, 0.3, arm)
     for field, slopes in zip(dataclasses.fields(LinearModels), found, strict=True):
         weights = getattr(models, field.name)
         for index in np.ndindex(weights.shape[1:]):
@@ -58,7 +58,7 @@ def test_toy_gradient_is_that_of_its_loss(arm):
             step = np.zeros(weights.shape)
             step[(slice(None), *index)] = 1e-6
             up, down = (
-                rolinek_toy.loss(
+                linear_vae.loss(
                     dataclasses.replace(models, **{field.name: weights + sign * step}),
                     covariance,
                     0.3,
@@ -74,7 +74,7 @@ def test_toy_gradient_is_that_of_its_loss(arm):
 def test_toy_loss_is_the_mean_over_points_and_noise():
     rng = np.random.default_rng(1)
     models, covariance = some_models("full_covariance", rng)
-    found = rolinek_toy.loss(models, covariance, 0.3, "full_covariance")
+    found = linear_vae.loss(models, covariance, 0.3, "full_covariance")
     for i in range(3):
         x = rng.multivariate_normal(np.zeros(4), covariance[i], 200_000)
         mean, factor = x @ models.encoder[i].T, models.factor()[i]
@@ -93,16 +93,16 @@ def test_toy_models_reach_the_optimum_of_probabilistic_pca():
     variances = np.array([4.0, 1.0, 0, 0, 0])
     covariance = directions * variances @ np.swapaxes(directions, 1, 2)
     best = directions * np.array([3.9, 0.9, 0, 0, 0]) @ np.swapaxes(directions, 1, 2)
-    settings = rolinek_toy.Settings(num_steps=5_000, learning_rate=3e-2)
+    training = linear_vae.Training(num_steps=5_000, learning_rate=3e-2)
     fitted = {
-        arm: rolinek_toy.fit(covariance, settings, arm, rng)
+        arm: linear_vae.fit(covariance, 2, training, arm, rng)
         for arm in ("diagonal", "full_covariance")
     }
     for models in fitted.values():
         product = models.decoder @ np.swapaxes(models.decoder, 1, 2)
         np.testing.assert_allclose(product, best, atol=1e-6)
     apart = {
-        arm: rolinek_toy.angles(models.decoder, directions[:, :, :2])
+        arm: linear_vae.angles(models.decoder, directions[:, :, :2])
         for arm, models in fitted.items()
     }
     assert apart["diagonal"].max() < 0.01
@@ -114,7 +114,7 @@ def test_angles_of_a_turned_plane():
     for turn, expected in ((0, 0), (10, 10), (50, 40), (90, 0), (180, 0)):
         cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         axes = plane @ np.array([[cos, -sin], [sin, cos]]) * [3.0, 0.2]
-        found = rolinek_toy.angles(axes[None], plane[None])
+        found = linear_vae.angles(axes[None], plane[None])
         assert found[0] == pytest.approx(expected, abs=1e-5)
 
 
@@ -144,6 +144,23 @@ def test_table_compares_with_the_published_values(monkeypatch):
         "mig order": True,
     }
     assert "VAE 0.77 against 1.08 +- 0.15" in frame["sentence"].dropna().iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("holds", "p_value", "expected"),
+    [
+        (True, 0.05, "yes"),
+        (False, 0.01, "no"),  # of a claim that there is no difference
+        (True, 0.15, "inconclusive"),
+        (True, 0.92, "inconclusive"),
+        (False, 0.3, "inconclusive"),
+        (False, 1.0, "no"),
+        (True, float("nan"), "yes"),
+        (False, float("nan"), "no"),
+    ],
+)
+def test_what_was_tested_is_as_published_by_its_own_p(holds, p_value, expected):
+    assert results.as_published(holds, p_value) == expected
 
 
 def test_a_mean_is_inside_twice_the_published_spread():
@@ -375,7 +392,7 @@ def test_program_writes_a_table_and_names_mistakes(run_program, tmp_path):
     flags = ["--profile=smoke", "--experiments=rolinek_toy", f"--output={tmp_path}"]
     done = run_program("mechanism", *flags, "--seeds=3")
     assert done.returncode == 0, done.stderr
-    assert "published]" in done.stdout
+    assert "[as published: " in done.stdout
     file = tmp_path / "rolinek_toy.csv"
     frame = pd.read_csv(file)
     assert tuple(frame.columns) == results.COLUMNS
