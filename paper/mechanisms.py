@@ -20,7 +20,7 @@ from reproduce.mechanisms.results import as_published
 from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE, SEED_STYLES
 
 FILES = (
-    *("rolinek_table", "rolinek_toy", "lucas_linear", "dorrell_range"),
+    *("rolinek_table", "rolinek_toy", "lucas_linear", "dorrell_range", "korznikov_dictionaries"),
     *("zietlow", "bau_geodesic", "szegedy", "likelihood"),
 )
 _COLUMNS = ("arm", "measure", "seed", "value", "sd", "num_seeds", "published", "published_sd")

@@ -15,6 +15,7 @@ EXPERIMENTS = (
     "rolinek_toy",
     "lucas_linear",
     "dorrell_range",
+    "korznikov_dictionaries",
     "zietlow",
     "bau_geodesic",
     "szegedy",
