@@ -17,14 +17,11 @@ from models.registry import MODELS
 from paper.regions import paragraph, table
 from paper.sources import POSTERIORS, PROSE, SYSTEMS, MissingError, Results, name
 from paper.words import count, decimal, listing, p_value, plain, thousands
-from reproduce.metrics.registry import DECODER_SIDE
-from reproduce.reporting import gate
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
+from reproduce.reporting import gate, names
 
-ALIGNED, EQUIVALENT, INCONCLUSIVE = "aligned", "equivalent to random", "inconclusive"
 ALPHA = 0.05
-_MARGIN = ".02 MIG"
 _NONE = "–"
-_SIDES = {"mig": "MIG, encoder side", f"{DECODER_SIDE}mig": "MIG, decoder side"}
 
 
 def verdict(row: Mapping[str, Any]) -> str:
@@ -38,13 +35,10 @@ def verdict(row: Mapping[str, Any]) -> str:
     return ALIGNED if row["special"] and corrected else INCONCLUSIVE
 
 
-def metric_name(metric: str) -> str:
-    """A column of result tables in words."""
-    if metric in _SIDES:
-        return _SIDES[metric]
-    block = metric.removeprefix("traversal_purity").removesuffix("_linear").strip("_")
-    steps = ", small steps" if metric.endswith("_linear") else ""
-    return "traversal purity" + (f" of {block}" if block else "") + steps
+def _measure(metric: object, side: object = "") -> str:
+    """A metric in words without commas or brackets; `side` may be empty."""
+    title = names.title(str(metric), names.text(side))
+    return title.replace(", limit", " in the limit").replace("(", "").replace(")", "")
 
 
 def beta_in_words(settings: Mapping[str, Any], shape: Sequence[int]) -> str:
@@ -89,7 +83,7 @@ def answers(results: Results, data: Mapping[str, str]) -> str:
                     name(arm),
                     str(row["num_seeds"]),
                     _shown(results, profile, arm),
-                    metric_name(row["metric"]),
+                    _measure(row["metric"], row.get("side")),
                     decimal(row["haar_observed"]),
                     decimal(row["haar_null_mean"]),
                     _difference(row),
@@ -136,7 +130,7 @@ def tests(results: Results, profile: str) -> str:
         rows.append(
             [
                 name(row["model"]),
-                metric_name(row["metric"]),
+                _measure(row["metric"], row.get("side")),
                 str(row["num_seeds"]),
                 decimal(row["haar_observed"]),
                 f"{decimal(row['haar_null_mean'])} ± {decimal(row['haar_null_sd'])}",
@@ -194,7 +188,7 @@ def _claim(row: Mapping[str, Any]) -> str:
     if found == ALIGNED:
         return "match the factors better than random ones do"
     if found == EQUIVALENT:
-        return f"match the factors as random ones do, within {_MARGIN}"
+        return f"match the factors as random ones do, within {plain(MARGIN)} MIG"
     if row["special"]:
         return "are inconclusive: better than random ones by the test alone, not after correction"
     return "are inconclusive: not distinguishable from random ones, nor shown to be equivalent"
@@ -235,7 +229,7 @@ def _disagreements(results: Results, profile: str) -> list[str]:
         others = frame[frame["model"].eq(arm) & frame["metric"].ne(primary["metric"])]
         contrary = others[others["special"].astype(bool) != own]["metric"]
         if len(contrary):
-            found[not own].append(f"{PROSE[arm]} ({', '.join(map(metric_name, contrary))})")
+            found[not own].append(f"{PROSE[arm]} ({', '.join(map(_measure, contrary))})")
     says = {
         True: "Other measures, uncorrected, do call axes better than random ones: those of",
         False: "Other measures, uncorrected, do not single out the axes of",

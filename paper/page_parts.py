@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from paper import command_reference, findings, kinds, mechanisms, published_summary
-from paper.regions import filled, paragraph, table
+from paper import command_reference, findings, kinds, mechanisms, published_summary, tables
+from paper.regions import filled, paragraph, table, table_of
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
 from paper.words import decimal, plain, thousands
 from reproduce.mechanisms.results import as_published
@@ -32,6 +32,7 @@ def _of_results() -> Mapping[str, Callable[[Results], str]]:
         "mechanisms": experiments,
         "face-reader": face_reader,
         "study-coverage": study_coverage,
+        "error-rates": lambda results: table_of(tables.error_rates(results)),
     }
     for profile, data in _DATA.items():
         found[f"{profile}-verdicts"] = partial(findings.verdicts, profile=profile, data=data)

@@ -1,14 +1,14 @@
-"""What models of CelebA that others published come to, in Markdown."""
+"""What models of CelebA that others published come to: a summary for README, and a table."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from paper import published
 from paper.regions import paragraph, table
 from paper.sources import Results
 from paper.words import count, decimal, listing, p_value, thousands
 
-_ATTRIBUTES = ("model", "loss", "instrument", "factor", "num_bases", "verdict")
 _METRICS = ("model", "metric", "observed", "haar_null_mean", "haar_p_value", "haar_active_p_value")
 
 
@@ -18,7 +18,7 @@ def summary(results: Results) -> str:
     tested = tested[tested["metric"] == "mig"]
     p = tested[["haar_p_value", "haar_active_p_value"]].max(axis=1)
     special = tested[p <= 0.05]
-    known = _encoded(results)
+    known = published.attributes(results)
     models = known["model"].nunique()
     start = (
         f"{count(models).capitalize()} such models were tested on the kit's rendered faces, by MIG "
@@ -32,12 +32,12 @@ def summary(results: Results) -> str:
         else "."
     )
     counts = known[known["verdict"] == "stands out"]["factor"].value_counts()
-    parts = [f"{_words(factor)} in {count(number)}" for factor, number in counts.items()]
+    parts = [f"{published.plain(factor)} in {count(number)}" for factor, number in counts.items()]
     by_factor = f"What stands out: {listing(parts)}." if parts else "No factor stands out in any."
     judged = known[known["verdict"] != "left out"]["factor"].unique()
-    never = [_words(factor) for factor in judged if factor not in counts]
+    never = [published.plain(factor) for factor in judged if factor not in counts]
     none = f"In none: {listing(never)}." if never else ""
-    out = [_words(factor) for factor in known["factor"].unique() if factor not in judged]
+    out = [published.plain(factor) for factor in known["factor"].unique() if factor not in judged]
     left = f"Left out, not in these latents as far as rendered faces tell: {listing(out)}."
     return paragraph(start, by_mig, by_factor, none, left if out else "")
 
@@ -45,7 +45,7 @@ def summary(results: Results) -> str:
 def by_model(results: Results) -> str:
     """A row for each model: MIG against both nulls, and the factors that stand out."""
     tested = results.table("published/metrics.csv", _METRICS)
-    known = _encoded(results)
+    known = published.attributes(results)
     rows = []
     for row in tested[tested["metric"] == "mig"].to_dict("records"):
         own = known[known["model"] == row["model"]]
@@ -58,21 +58,12 @@ def by_model(results: Results) -> str:
                 decimal(row["observed"]),
                 decimal(row["haar_null_mean"]),
                 p_value(p).removeprefix("= "),
-                ", ".join(map(_words, out)) or "none",
+                ", ".join(map(published.plain, out)) or "none",
             ]
         )
     return table(["model", "loss", "MIG", "random", "larger p", "factors that stand out"], rows)
 
 
-def _encoded(results: Results) -> pd.DataFrame:
-    frame = results.table("published/attributes.csv", _ATTRIBUTES)
-    return frame[frame["instrument"] == "encoder"]
-
-
 def _range(values: pd.Series) -> str:
     low, high = decimal(values.min()), decimal(values.max())
     return low if low == high else f"{low} to {high}"
-
-
-def _words(factor: object) -> str:
-    return str(factor).replace("_", " ")

@@ -30,7 +30,7 @@ from data import dsprites_variants, faces, mpi3d
 from models import objectives
 from models.registry import MODELS
 from paper import command_reference
-from reproduce.basis import representation
+from reproduce.basis import bases, representation
 from reproduce.metrics import registry
 from reproduce.pipeline import jobs
 from reproduce.pipeline.profiles import PROFILES
@@ -172,6 +172,7 @@ def test_nothing_that_can_be_chosen_is_undocumented():
     known = {
         "data": [*data.DATASETS, *dsprites_variants.VARIANTS, *mpi3d.VARIANTS, *faces.VARIANTS],
         "metrics": registry.METRICS,
+        "representation": bases.FAMILIES,
         "training": [*MODELS, *objectives.OBJECTIVES],
         "commands": [*PROFILES, *PROGRAMS],
     }

@@ -59,6 +59,7 @@ def row(arm: str, **changes: object) -> dict[str, object]:
         "model": arm,
         "data_set": "dsprites",
         "metric": metric,
+        "side": "decoder" if metric.startswith("decoder_") else "encoder",
         "num_seeds": 3,
         "haar_observed": 0.03,
         "haar_null_mean": 0.02,
@@ -159,7 +160,7 @@ def test_tests_that_disagree_with_the_primary_ones_are_named(write):
     ]
     text = told(write([*rows, *more], [contrast()]))
     yes = "do call axes better than random ones: those of the full-covariance β-VAE"
-    assert f"{yes} (traversal purity, small steps)." in text
+    assert f"{yes} (traversal purity in the limit of small steps)." in text
     assert "not single out the axes of the diagonal β-VAE (traversal purity)." in text
 
 
@@ -190,6 +191,7 @@ def test_published_models_are_counted_by_verdict(tmp_path):
     folder = tmp_path / "published"
     folder.mkdir()
     shared = {"loss": "VAE", "instrument": "encoder", "num_bases": 99}
+    shared |= {"word": "", "gap": 0.1, "null_mean": 0.1}
     judged = {"skin": ("stands out", "stands out"), "light": ("not distinguishable",) * 2}
     judged |= {"hair_colour": ("stands out", "not distinguishable"), "smile": ("left out",) * 2}
     rows = [
