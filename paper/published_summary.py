@@ -32,12 +32,16 @@ def summary(results: Results) -> str:
         else "."
     )
     counts = known[known["verdict"] == "stands out"]["factor"].value_counts()
-    parts = [f"{published.plain(factor)} in {count(number)}" for factor, number in counts.items()]
+    parts = [
+        f"{published.plain(str(factor))} in {count(number)}" for factor, number in counts.items()
+    ]
     by_factor = f"What stands out: {listing(parts)}." if parts else "No factor stands out in any."
     judged = known[known["verdict"] != "left out"]["factor"].unique()
-    never = [published.plain(factor) for factor in judged if factor not in counts]
+    never = [published.plain(str(factor)) for factor in judged if factor not in counts]
     none = f"In none: {listing(never)}." if never else ""
-    out = [published.plain(factor) for factor in known["factor"].unique() if factor not in judged]
+    out = [
+        published.plain(str(factor)) for factor in known["factor"].unique() if factor not in judged
+    ]
     left = f"Left out, not in these latents as far as rendered faces tell: {listing(out)}."
     return paragraph(start, by_mig, by_factor, none, left if out else "")
 
