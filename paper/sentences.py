@@ -83,7 +83,10 @@ def _tested(row: dict[str, Any], what: str) -> str:
     if pd.notna(row.get("haar_active_p")):
         text += f"; of the active ones {printed_p(row['haar_active_p'])}"
     text += f"; corrected {printed_p(row['holm_p'])})" if pd.notna(row["holm_p"]) else ")"
-    return f"{text}: {_VERDICTS[outcome(row)]}."
+    says = _VERDICTS[outcome(row)]
+    if outcome(row) == "special" and not row["haar_low"] > 0:
+        says += ", in these seeds" if row["num_seeds"] > 1 else ", in this seed"
+    return f"{text}: {says}."
 
 
 def effect(row: Mapping[str, Any]) -> str:

@@ -374,9 +374,8 @@ def _metric_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
                 "arm": names.name(str(record["model"])),
                 "metric": names.title(str(record["metric"]), names.text(record.get("side"))),
                 "num_seeds": record["num_seeds"],
-                "is_primary": not pd.isna(record["holm_p"]),
                 "holm_p": record["holm_p"],
-                "headline": verdict_words.headline(record),
+                "verdict": verdict_words.short(record),
                 **families,
             }
         )

@@ -21,6 +21,13 @@ def is_known(verdict: Mapping[Any, Any] | pd.Series) -> bool:
     return not pd.isna(verdict.get("haar_p", 1.0))
 
 
+def short(verdict: Mapping[Any, Any]) -> str:
+    """The verdict of a row of verdict.csv, in a word or two."""
+    if not is_known(verdict):
+        return "no verdict"
+    return "gate failed" if verdict["gate"] == gate.FAILED else str(verdict["verdict"])
+
+
 def headline(verdict: Mapping[Any, Any]) -> str:
     """What a row of verdict.csv comes to, in short."""
     if not is_known(verdict):
