@@ -12,7 +12,7 @@ _ANGLES = 16  # tried in each plane
 _MAX_SWEEPS = 8
 _MAX_TURNS = 1_200  # of a plane, in all sweeps at a resolution; one sweep is always made
 _TOLERANCE = 1e-4
-_FINALISTS = 4  # starts that are climbed from to the end
+_FINALISTS = 3  # starts that are climbed from to the end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ def of_bases(score: Callable[[np.ndarray], np.ndarray]) -> Objective:
 def best_rotation(objective: Objective, starts: np.ndarray) -> np.ndarray:
     """Climbs from several starts, turning one plane at a time, and keeps the highest end.
 
-    Of many starts, those that are highest after one sweep over all planes go on.
+    Of many starts, those that are highest after one quick sweep over all planes go on.
     In each plane of two axes, angles over a quarter turn are tried (beyond it metrics repeat,
     which see neither order nor sign), first coarse ones, then ones around the best found.
 
@@ -56,7 +56,7 @@ def best_rotation(objective: Objective, starts: np.ndarray) -> np.ndarray:
         values = [objective.combine(objective.measure(start[None]))[0] for start in starts]
         starts = starts[[int(np.argmax(values))]]
     elif len(starts) > _FINALISTS:
-        first = [_climb(objective, start, max_sweeps=1, is_coarse=True) for start in starts]
+        first = [_climb(objective, start, is_quick=True) for start in starts]
         first.sort(key=lambda end: -end[1])
         starts = np.stack([basis for basis, _ in first[:_FINALISTS]])
     ends = [_climb(objective, start) for start in starts]
@@ -70,16 +70,16 @@ def _num_planes(d: int) -> int:
 def _climb(
     objective: Objective,
     start: np.ndarray,
-    max_sweeps: int = _MAX_SWEEPS,
-    is_coarse: bool = False,
+    is_quick: bool = False,
 ) -> tuple[np.ndarray, float]:
     basis = np.array(start, np.float64)
     known = objective.measure(basis[None])
     value = float(objective.combine(known)[0])
-    coarse = np.linspace(-np.pi / 4, np.pi / 4, _ANGLES, endpoint=False)
+    num_angles = _ANGLES // 2 if is_quick else _ANGLES
+    coarse = np.linspace(-np.pi / 4, np.pi / 4, num_angles, endpoint=False)
     planes = list(itertools.combinations(range(len(basis)), 2))
-    sweeps = min(max_sweeps, max(1, _MAX_TURNS // len(planes)))
-    for angles in (coarse,) if is_coarse else (coarse, coarse / _ANGLES):
+    sweeps = 1 if is_quick else min(_MAX_SWEEPS, max(1, _MAX_TURNS // len(planes)))
+    for angles in (coarse,) if is_quick else (coarse, coarse / _ANGLES):
         for _ in range(sweeps):
             before = value
             for i, j in planes:
