@@ -108,5 +108,5 @@ def _effect_panel(axis: Axes, results: Results) -> None:
     axis.set_ylim(place - 0.6, -0.6)
     low, high = axis.get_xlim()
     axis.set_xlim(low, high + 0.35 * (high - low))
-    axis.set_xlabel("MIG, learned less random basis (95% interval over seeds)")
+    axis.set_xlabel("MIG, learned less random (95% interval)")
     axis.set_title("trained here, by system", loc="left")
