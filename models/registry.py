@@ -132,7 +132,12 @@ def _beta_vae_arm(settings: BetaVAESettings, num_steps: int) -> str:
         return "untrained"
     if settings.objective == "autoencoder":
         return "autoencoder"
-    return f"beta_vae/{'sgd' if settings.optimizer == 'sgd' else settings.posterior}"
+    family = "beta_vae"
+    if objectives.title_of(settings.objective):
+        family = settings.objective
+        if not objectives.has_posterior(family):
+            return family
+    return f"{family}/{'sgd' if settings.optimizer == 'sgd' else settings.posterior}"
 
 
 def _beta_vae_settings(values: Mapping[str, Any]) -> type[BetaVAESettings]:
@@ -140,6 +145,29 @@ def _beta_vae_settings(values: Mapping[str, Any]) -> type[BetaVAESettings]:
     if name not in objectives.OBJECTIVES:
         return BetaVAESettings  # which says what is wrong
     return getattr(objectives.load(name), "Settings", BetaVAESettings)
+
+
+def _arms_of_objective(name: str) -> tuple[Arm, ...]:
+    """The arms of an objective with a title of its own: there is no hypothesis about them."""
+    title = objectives.title_of(name)
+    if not objectives.has_posterior(name):
+        return (Arm(name, title, title, f"the {title}"),)
+    control = f"{name}/full_covariance"
+    return (
+        Arm(
+            f"{name}/diagonal",
+            f"{title}, diagonal posterior",
+            f"{title}, diagonal",
+            f"the diagonal {title}",
+            control=control,
+        ),
+        Arm(
+            control,
+            f"{title}, full-covariance posterior",
+            f"{title}, full covariance",
+            f"the full-covariance {title}",
+        ),
+    )
 
 
 def _infogan_arm(settings: InfoGANSettings, num_steps: int) -> str:
@@ -194,6 +222,12 @@ _ROWS = (
             ),
             Arm("autoencoder", "plain autoencoder", "autoencoder", "the autoencoder"),
             Arm("untrained", "untrained encoder", "untrained encoder", "the untrained encoder"),
+            *(
+                arm
+                for name in objectives.OBJECTIVES
+                if objectives.title_of(name)
+                for arm in _arms_of_objective(name)
+            ),
         ),
         arm_of=_beta_vae_arm,
         settings_of=_beta_vae_settings,

@@ -17,7 +17,5 @@ class Objective(base.Objective):
 
     def loss(self, batch: base.Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss, and the beta in force."""
-        settings = self.settings
-        progress = base.ramp(batch.step, settings.ramp_steps)
-        beta = settings.beta_start * (settings.beta / settings.beta_start) ** progress
+        beta = base.annealed_beta(self.settings, batch.step)
         return batch.reconstruction + beta * batch.kl, {"beta": beta}

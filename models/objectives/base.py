@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.files import InputError
 from models.settings import BetaVAESettings
 
 if TYPE_CHECKING:
@@ -65,6 +66,35 @@ class Objective:
     def variables(self) -> dict[str, Any]:
         """All state of its own that training changes, by name."""
         return {}
+
+
+class Penalised(Objective):
+    """Reconstruction + beta(step) KL + what the objective adds to a beta-VAE's loss."""
+
+    term_names = ("beta", "penalty")
+
+    def penalty(self, batch: Batch) -> tf.Tensor:
+        """What is added, with its weights, in nats an image."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss, the beta in force, and what is added."""
+        beta, penalty = annealed_beta(self.settings, batch.step), self.penalty(batch)
+        return batch.reconstruction + beta * batch.kl + penalty, {"beta": beta, "penalty": penalty}
+
+
+def require_weights(settings: BetaVAESettings, *names: str) -> None:
+    """Raises an InputError if a setting is below 0, or is no number."""
+    for name in names:
+        value = getattr(settings, name)
+        if not value >= 0:
+            raise InputError(f"{name} is {value}; expected at least 0")
+
+
+def annealed_beta(settings: BetaVAESettings, step: tf.Tensor) -> tf.Tensor:
+    """The weight of the KL: geometrically from `beta_start` to `beta` over `ramp_steps`."""
+    progress = ramp(step, settings.ramp_steps)
+    return settings.beta_start * (settings.beta / settings.beta_start) ** progress
 
 
 def ramp(step: tf.Tensor, num_steps: int) -> tf.Tensor:
