@@ -86,18 +86,18 @@ class BetaVAE:
             network, image_shape, settings.num_latents, settings.precision, rng
         )
         self._weights = self.encoder.trainable_variables + self.decoder.trainable_variables
-        rate = schedules.rate_of(settings.learning_rate, settings)
-        if settings.optimizer == "adam":
-            self.optimizer = optimizers.Adam(rate, epsilon=1e-8)
-        elif settings.optimizer == "adagrad":
-            self.optimizer = keras.optimizers.Adagrad(rate)
-        else:
-            self.optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-        self.optimizer.build(self._weights)
         self.objective = objectives.load(settings.objective).Objective(settings, rng)
-        self.prior = tfd.MultivariateNormalDiag(
-            tf.zeros(settings.num_latents), tf.ones(settings.num_latents)
-        )
+        rate = schedules.rate_of(settings.learning_rate, settings)
+        decay = self.objective.weight_decay
+        if settings.optimizer == "adam":
+            self.optimizer = optimizers.Adam(rate, epsilon=1e-8, weight_decay=decay)
+        elif settings.optimizer == "adagrad":
+            self.optimizer = keras.optimizers.Adagrad(rate, weight_decay=decay)
+        else:
+            self.optimizer = keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
+        if decay:
+            self.optimizer.exclude_from_weight_decay(var_names=["bias"])
+        self.optimizer.build(self._weights)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -194,19 +194,21 @@ class BetaVAE:
         self.objective.update(batch, num_replicas)
         return terms
 
-    def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The posterior's mean and the log of its marginal variances, [batch, num_latents] each."""
-        posterior = self.posterior(images)
-        return posterior.mean(), tf.math.log(posterior.variance())
+    def encode(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The representation, [batch, num_latents], and the log of its variances or None.
+
+        Of all objectives with a posterior, its mean and its marginal variances.
+        """
+        return self.objective.encode(self.posterior(images))
 
     def start(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """The posterior's mean, from which a traversal starts: [batch, num_latents]."""
+        """The representation, from which a traversal starts: [batch, num_latents]."""
         del seed
-        return self.posterior(images).mean()
+        return self.encode(images)[0]
 
     def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
         """Latents drawn from the prior: [num, num_latents]."""
-        return self.prior.sample(num, seed=seed)
+        return self.objective.draw(num, seed)
 
     def sample(self, num_images: int, seed: tf.Tensor, temperature: float = 1.0) -> tf.Tensor:
         """Mean images of latents drawn from the prior, its deviation times `temperature`."""

@@ -107,6 +107,22 @@ def build_decoder(
     return keras.Sequential(layers, name="decoder")
 
 
+def build_discriminator(
+    num_inputs: int, widths: Sequence[int], rng: np.random.Generator
+) -> keras.Model:
+    """Builds a discriminator of latents: float32 [batch, num_inputs] to logits [batch, 1].
+
+    Args:
+        num_inputs: d.
+        widths: Of its hidden layers, whose negative slope is .2 (Kim & Mnih 2018, appendix A).
+        rng: Draws the initial weights.
+    """
+    layers: list[keras.layers.Layer] = [keras.Input((num_inputs,))]
+    layers += _dense(widths, "leaky_relu", "float32", rng)
+    layers += _dense([1], None, "float32", rng, "output")
+    return keras.Sequential(layers, name="discriminator")
+
+
 def _dense(
     widths: Sequence[int],
     activation: str | None,

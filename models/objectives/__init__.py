@@ -23,6 +23,8 @@ OBJECTIVES = (
     "dip_vae_i",
     "dip_vae_ii",
     "info_vae",
+    "factor_vae",
+    "qlae",
 )
 
 

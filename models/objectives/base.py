@@ -43,9 +43,12 @@ class Objective:
     Attributes:
         term_names: What `loss` logs, in order; loss, reconstruction and KL are logged anyway.
         settings: The model's.
+        weight_decay: Of the kernels of encoder and decoder, decoupled from the gradient
+            (Loshchilov & Hutter 2019); None: there is none.
     """
 
     term_names: tuple[str, ...] = ()
+    weight_decay: float | None = None
 
     def __init__(self, settings: BetaVAESettings, rng: np.random.Generator) -> None:
         """Builds networks of its own, if any; `rng` draws their initial weights."""
@@ -59,6 +62,21 @@ class Objective:
     def loss(self, batch: Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The scalar that encoder and decoder minimise, in nats an image, and the logged terms."""
         raise NotImplementedError
+
+    def encode(self, posterior: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The representation, [batch, num_latents], and the log of its variances or None."""
+        import tensorflow as tf
+
+        return posterior.mean(), tf.math.log(posterior.variance())
+
+    def draw(self, num: int, seed: tf.Tensor) -> tf.Tensor:
+        """What the decoder is given of the prior, N(0, I): float32 [num, num_latents]."""
+        import tensorflow as tf
+        import tensorflow_probability as tfp
+
+        d = self.settings.num_latents
+        prior = tfp.distributions.MultivariateNormalDiag(tf.zeros(d), tf.ones(d))
+        return prior.sample(num, seed=seed)
 
     def update(self, batch: Batch, num_replicas: int) -> None:
         """Trains the networks of its own, after each step of encoder and decoder."""

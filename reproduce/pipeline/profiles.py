@@ -199,6 +199,35 @@ PROFILES = {
         "predictor_32",
         "the beta-VAEs on four data sets, six seeds each, of 512,000 images",
     ),
+    "objectives": Profile(
+        {
+            "dsprites": _changed(
+                (
+                    *_pair("patch"),
+                    *(
+                        arm
+                        for name in (
+                            "factor_vae",
+                            "beta_tcvae",
+                            "dip_vae_i",
+                            "dip_vae_ii",
+                            "info_vae",
+                        )
+                        for arm in _pair(f"patch_{name}", name)
+                    ),
+                    PlannedArm("qlae", "beta_vae", "patch_qlae"),
+                ),
+                **_HALF_A_MILLION,
+            )
+        },
+        tuple(range(40, 46)),
+        10_000,
+        1_999,
+        49,
+        4,
+        "predictor_32",
+        "the VAE's objectives on dSprites, six seeds each, of 512,000 images",
+    ),
     "controls": Profile(
         {
             "dsprites": (
@@ -226,6 +255,11 @@ PROFILES = {
                     arm
                     for beta in (1, 2, 4, 6, 8, 16)
                     for arm in _pair("locatello2019", beta=str(beta))
+                ),
+                *(
+                    arm
+                    for name in ("factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
+                    for arm in _pair(f"locatello2019_{name}", name)
                 ),
                 PlannedArm("infogan", "infogan", "infogan_cr_dsprites"),
                 PlannedArm("glow", "glow", "glow_dsprites"),
