@@ -12,6 +12,7 @@ from __future__ import annotations
 from absl import flags
 
 from data.files import InputError, write_text
+from models import objectives
 from models.registry import MODELS
 from reproduce import program
 from reproduce.training.run_directory import RunDirectory
@@ -27,7 +28,8 @@ def main() -> None:
         raise InputError("--run_dir is missing; give a finished run's folder")
     run = RunDirectory(_RUN_DIR.value)
     config = run.read_config()
-    if not MODELS[config.recipe.model].has_posterior:
+    objective = getattr(config.recipe.settings, "objective", "")
+    if not MODELS[config.recipe.model].has_posterior or not objectives.has_posterior(objective):
         raise InputError(f"{run.path} is no VAE's run; expected one, which has these losses")
     program.start_tensorflow()
     from reproduce.training import progress, trained_model, vae_losses

@@ -123,7 +123,7 @@ def total_correlation(
 
 
 def log_densities(posterior: Any, latents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """log q(z_i | x_j), float32 [M, M], and log q(z_ik | x_j), float32 [M, M, d].
+    """Joint log q(z_i | x_j), float32 [M, M], and marginal log q(z_ik | x_j), float32 [M, M, d].
 
     With S = L L^T, log N(z; m, S) = -(|L^-1 (z - m)|^2 + d log 2 pi) / 2 - log det L.
 

@@ -67,7 +67,9 @@ class Objective(base.Objective):
 
         super().__init__(settings, rng)
         even = np.linspace(-0.5, 0.5, settings.num_values)
-        self.values = keras.Variable(np.tile(even, (settings.num_latents, 1)), dtype="float32")
+        self.values = keras.Variable(
+            np.tile(even, (settings.num_latents, 1)), dtype="float32", name="values"
+        )
         rate = schedules.rate_of(settings.learning_rate, settings)
         self.optimizer = optimizers.Adam(rate, epsilon=1e-8)
         self.optimizer.build([self.values])
@@ -86,7 +88,7 @@ class Objective(base.Objective):
         return outputs + tf.stop_gradient(self.quantise(outputs) - outputs)
 
     def quantise(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Each latent's nearest value, float32 [batch, num_latents]; the gradient is the values'."""
+        """Each latent's nearest value, float32 [batch, num_latents]; the gradient is theirs."""
         import tensorflow as tf
 
         values = tf.convert_to_tensor(self.values)

@@ -10,7 +10,7 @@ from models.objectives import dip_vae_i, dip_vae_ii
 WEIGHTS = {"num_latents": 2, "lambda_od": 3.0, "lambda_d": 7.0}
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
-# Of zero mean, variances 1 and 4, covariance 0; and the same with a covariance of 1.5.
+# Of zero mean, variances 1 and 4, covariance 0; and of variances 1 and 2.125, covariance .75.
 UNCORRELATED = np.float32([[1, 2], [1, -2], [-1, 2], [-1, -2]])
 CORRELATED = np.float32([[1, 2], [1, -0.5], [-1, 0.5], [-1, -2]])
 
@@ -19,7 +19,7 @@ CORRELATED = np.float32([[1, 2], [1, -0.5], [-1, 0.5], [-1, -2]])
     ("codes", "expected"),
     [
         (UNCORRELATED, 7 * (4 - 1) ** 2),
-        (CORRELATED, 3 * 2 * 1.25**2 + 7 * (2.125 - 1) ** 2),  # both entries off the diagonal
+        (CORRELATED, 3 * 2 * 0.75**2 + 7 * (2.125 - 1) ** 2),  # both entries off the diagonal
         (UNCORRELATED / np.float32([1, 2]) + 5, 0),  # the identity, wherever its mean is
     ],
 )

@@ -60,8 +60,10 @@ def test_losses_per_pixel_are_the_papers(tensorflow):
     terms = model.losses(images, tensorflow.constant(0), tensorflow.constant([0, 1]))
     outputs = model.posterior(images).mean()
     squares = np.mean((outputs - model.objective.quantise(outputs)) ** 2)
-    per_pixel = (terms["loss"] - terms["reconstruction"]) / 256
-    np.testing.assert_allclose(per_pixel, 0.05 * squares, rtol=1e-3)
+    np.testing.assert_allclose(terms["quantization"] / 256, 0.02 * squares, rtol=1e-4)
+    np.testing.assert_allclose(terms["commitment"] / 256, 0.03 * squares, rtol=1e-4)
+    total = terms["reconstruction"] + terms["quantization"] + terms["commitment"]
+    assert terms["loss"] == total > terms["reconstruction"]
 
 
 def test_values_move_towards_outputs_and_unused_ones_stay(tensorflow):
