@@ -66,6 +66,7 @@ class Objective(base.Objective):
         from models import optimizers, schedules
 
         super().__init__(settings, rng)
+        self.weight_decay = settings.weight_decay or None
         even = np.linspace(-0.5, 0.5, settings.num_values)
         self.values = keras.Variable(
             np.tile(even, (settings.num_latents, 1)), dtype="float32", name="values"
@@ -73,11 +74,6 @@ class Objective(base.Objective):
         rate = schedules.rate_of(settings.learning_rate, settings)
         self.optimizer = optimizers.Adam(rate, epsilon=1e-8)
         self.optimizer.build([self.values])
-
-    @property
-    def weight_decay(self) -> float | None:
-        """That of the settings."""
-        return self.settings.weight_decay or None
 
     def latents(self, posterior: Any, seed: tf.Tensor) -> tf.Tensor:
         """The encoder's outputs quantised, with the gradient of the outputs themselves."""
