@@ -12,6 +12,7 @@ from models.registry import ARMS
 from reproduce.basis import representation
 from reproduce.basis.representation import Representation
 from reproduce.pipeline import profiles
+from reproduce.reporting import names
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig
 
@@ -91,13 +92,13 @@ def test_an_untrained_model_is_its_initial_weights(run_program, tiny, tmp_path, 
 
 def test_every_arm_of_every_profile_has_a_name_of_its_own():
     for arms in itertools.chain(*(p.arms.values() for p in profiles.PROFILES.values())):
-        names = set()
+        found = set()
         for arm in arms:
             recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
             config = RunConfig(recipe, "dsprites", "rendered", None, "", (64, 64, 1), 0)
             assert config.arm in ARMS
             settings = dataclasses.asdict(recipe.settings)
-            names.add((config.arm, settings.get("beta"), settings.get("network")))
-        assert len(names) == len(arms)
+            found.add((config.arm, settings.get("beta"), settings.get("network")))
+        assert len(found) == len(arms)
     turned = "beta_vae/diagonal" + names.TURNED
     assert names.name(turned) == "beta-VAE, diagonal posterior, factors turned"
