@@ -126,7 +126,7 @@ def _with_objective(settings: BetaVAESettings, name: str, **changes: Any) -> Bet
 # beta-TCVAE's beta 1 to 10 (Locatello et al. 2019), of which 6, less 1; DIP-VAE's lambda_od 1 to 50
 # (the same), of which 10, with lambda_d 10 times it in DIP-VAE-I and as much in II; FactorVAE's
 # gamma 10 to 100 (the same), of which 35 (Kim & Mnih 2018, on dSprites). InfoVAE has no published
-# range on dSprites: 1,000 makes its discrepancy weigh about as much as the KL. FactorVAE's
+# range on dSprites; 1,000 of its squared discrepancy was taken without a trial. FactorVAE's
 # discriminator is narrower by cost alone: 1,000 units a layer would take several times as long as
 # encoder and decoder. QLAE's weights count per pixel and latent, and are those of its authors' code
 # (for dSprites a tenth of them): of these two, reconstruction chose, one seed each of 96,000

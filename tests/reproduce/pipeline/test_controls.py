@@ -36,9 +36,9 @@ def test_turned_factors_are_sum_and_difference():
     assert np.corrcoef(after.factors[:, 1], x + y)[0, 1] > 0.97
     assert np.corrcoef(after.factors[:, 2], x - y)[0, 1] > 0.97
     np.testing.assert_array_equal(after.latents, before.latents)
-    for names in (("x", "x"), ("x", "z")):
+    for pair in (("x", "x"), ("x", "z")):
         with pytest.raises(InputError, match="no factors"):
-            representation.turned(before, *names)
+            representation.turned(before, *pair)
     unequal = dataclasses.replace(before, factor_sizes=(8, 8, 9))
     with pytest.raises(InputError, match="expected as many"):
         representation.turned(unequal, "x", "y")
