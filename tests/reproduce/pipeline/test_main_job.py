@@ -1,5 +1,6 @@
 """The main job from nothing to the report, at the smoke profile."""
 
+import dataclasses
 import html
 import itertools
 import os
@@ -15,6 +16,7 @@ from programs import ROOT
 
 from data import DATASETS, dsprites
 from models.registry import PRIMARY
+from models.settings import BetaVAESettings
 from reproduce.basis import representation
 from reproduce.pipeline import profiles
 from reproduce.reporting import names, page, seed_results, seed_verdicts
@@ -281,6 +283,21 @@ def test_the_datasets_profile_compares_posteriors_at_half_a_million_images():
             assert recipe.num_steps * recipe.batch_size == 512_000
             assert recipe.image_size == 32
             assert recipe.settings.ramp_steps < recipe.num_steps / 2
+
+
+def test_the_objectives_profile_differs_in_the_objective_alone():
+    profile = profiles.PROFILES["objectives"]
+    others = [p.seeds for name, p in profiles.PROFILES.items() if name != "objectives"]
+    assert profile.seeds == (40, 41, 42, 43, 44, 45)
+    assert not set(profile.seeds) & set(itertools.chain(*others))
+    shared = {f.name for f in dataclasses.fields(BetaVAESettings)} - {"objective", "posterior"}
+    told = set()
+    for arm in profile.arms["dsprites"]:
+        recipe = recipes.override(recipes.find(arm.model, arm.recipe), dict(arm.changes))
+        assert (recipe.num_steps, recipe.batch_size, recipe.image_size) == (8_000, 64, 32)
+        told.add(tuple(sorted((name, getattr(recipe.settings, name)) for name in shared)))
+    assert len(told) == 1
+    assert len(profile.arms["dsprites"]) == 13
 
 
 def test_the_paper_profile_is_locatellos_setting():
