@@ -57,7 +57,8 @@ def make(path: str, seed: int, posterior: str) -> None:
             run.save_checkpoint(step, {"state": state.value})
         rng = np.random.default_rng(state.value)
         observed, null = rng.random(), rng.random(99)
-        write_text(run.training_file, f"step,loss\n{STEPS},{rng.random()}\n")
+        terms = "step,loss,reconstruction,kl"
+        write_text(run.training_file, f"{terms}\n{STEPS},{rng.random()},1.0,1.0\n")
         arrays = {"latents": rng.normal(size=(50, 3)), "factors": rng.integers(3, size=(50, 2))}
         names = {"factor_names": np.array(["a", "b"]), "factor_sizes": np.array([3, 3])}
         save_npz(run.representation_file, arrays | names)

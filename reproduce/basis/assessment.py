@@ -369,8 +369,8 @@ def _supervised_rotation(
     between their mean and the rotation's, on the same half (see paper/protocol.md); `found_on` is
     the rotation's value on the half that it was found on. The search starts from the learned basis,
     from principal and independent components, and from random rotations. Metrics that
-    need a fit have no such row: a search takes thousands of bases. A factor of which a half has one
-    class alone tells nothing there, and is left out.
+    need a fit, or have several values, have no such row: a search takes thousands of bases. A
+    factor of which a half has one class alone tells nothing there, and is left out.
 
     Raises:
         InputError: If no factor has two classes in both halves.
@@ -396,7 +396,7 @@ def _supervised_rotation(
     starts = np.stack([identity, *map(_orthogonal, found), *random])
     rows: list[dict[str, object]] = []
     for metric in plan.metrics:
-        if METRICS[metric].source == "fit":
+        if METRICS[metric].source == "fit" or METRICS[metric].parts:
             continue
         search = BasisScorer(found_on, [metric], plan.seed, num_groups=plan.num_groups)
         best = supervised_rotation.best_rotation(_objective(search, metric), starts)

@@ -63,7 +63,10 @@ def test_unknown_flag_takes_one_line(run_program, module):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--dataset=mnist", "unknown data set 'mnist'; expected one of celeb_a, dsprites, faces"),
+        (
+            "--dataset=mnist",
+            "unknown data set 'mnist'; expected one of cars3d, celeb_a, coloured_scene",
+        ),
         ("--model=gan", "unknown model 'gan'; expected one of beta_vae"),
         ("--posterior=round", "unknown posterior 'round'; expected one of diagonal"),
         ("--recipe=slow", "unknown recipe 'slow' for beta_vae; expected one of smoke"),

@@ -16,8 +16,9 @@ from reproduce.metrics import basis_scorer, registry
 from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.reporting import page, seed_results, seed_verdicts
 
-FITS = ("irs", "sap", "explicitness", "dci", "dci_linear", "dci_es", "beta_vae")
-CLOSED = tuple(name for name in registry.OF_LATENTS if name not in FITS)
+OF_LATENTS = [registry.METRICS[name] for name in registry.OF_LATENTS]
+FITS = tuple(m.name for m in OF_LATENTS if m.source == "fit" and not m.needs_grid)
+CLOSED = tuple(m.name for m in OF_LATENTS if m.source != "fit")
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +126,8 @@ def test_a_split_that_loses_a_class_is_scored_by_what_it_holds():
     split = LabelledLatents(
         tested.latents[:600], tested.factors[:600], tested.latents[600:], tested.factors[600:]
     )
-    scorer = basis_scorer.BasisScorer(split, list(FITS[1:6]), 0)
+    scorer = basis_scorer.BasisScorer(
+        split, ["sap", "explicitness", "dci", "dci_linear", "dci_es"], 0
+    )
     (found,) = scorer.fits(np.eye(2)[None])
     assert np.isfinite(list(found.values())).all()
