@@ -49,13 +49,26 @@ def over_all(results: Results) -> str:
             if every and words[0] == "not distinguishable":
                 parts.append(f"{listing([plain(str(f)) for f in every])} in none")
             elif every:
-                parts.append(f"{listing([plain(str(f)) for f in every])} are not in the latents")
+                parts.append(
+                    f"{listing([plain(str(f)) for f in every])} are not in the latents, as far as "
+                    "rendered faces tell"
+                )
     return (
         f"In {count(len(mig))} VAEs of CelebA that others published, MIG on rendered faces is "
         f"{decimal(mig['observed'].min())} to {decimal(mig['observed'].max())}, where random bases "
         f"have {decimal(mig['haar_null_mean'].min())} to {decimal(mig['haar_null_mean'].max())} "
-        f"({_largest_p(results, table)}; one seed each, exploratory). {'; '.join(parts)}."
+        f"({_largest_p(results, table)}; one seed each, exploratory). {_largest_part(table)} "
+        f"{'; '.join(parts)}."
     )
+
+
+def _largest_part(table: pd.DataFrame) -> str:
+    """How much of MIG is one factor's gap, where that is most of all."""
+    gaps = table.pivot(index="model", columns="factor", values="gap")
+    shares = gaps.div(gaps.sum(axis=1), axis=0)
+    factor = str(shares.mean().idxmax())
+    low, high = 100 * shares[factor].min(), 100 * shares[factor].max()
+    return f"Of that MIG {low:.0f}% to {high:.0f}% is {plain(factor)} alone."
 
 
 def _largest_p(results: Results, table: pd.DataFrame) -> str:
@@ -108,7 +121,7 @@ def to_the_asker(results: Results) -> str:
             f"{listing(found['stands out'])} that nearly all random bases lack"
         )
     if found["not distinguishable"]:
-        parts.append(f"for {listing(found['not distinguishable'])} none has")
+        parts.append(f"for {listing(found['not distinguishable'])} none could be shown")
     if found["left out"]:
         parts.append(
             f"and of {listing(found['left out'])} their latents tell too little for rendered faces "
