@@ -231,7 +231,8 @@ def _disagreements(results: Results, profile: str) -> list[str]:
         if len(contrary):
             found[not own].append(f"{PROSE[arm]} ({', '.join(map(_measure, contrary))})")
     says = {
-        True: "Other measures, uncorrected, do call axes better than random ones: those of",
+        True: "Other measures, uncorrected, do call axes of these seeds better than random: "
+        "those of",
         False: "Other measures, uncorrected, do not single out the axes of",
     }
     return [f"{says[special]} {listing(arms)}." for special, arms in found.items() if arms]

@@ -159,7 +159,7 @@ def test_tests_that_disagree_with_the_primary_ones_are_named(write):
         row(rest[0], metric="traversal_purity_linear", special=True, holm_p=None),
     ]
     text = told(write([*rows, *more], [contrast()]))
-    yes = "do call axes better than random ones: those of the full-covariance β-VAE"
+    yes = "do call axes of these seeds better than random: those of the full-covariance β-VAE"
     assert f"{yes} (traversal purity in the limit of small steps)." in text
     assert "not single out the axes of the diagonal β-VAE (traversal purity)." in text
 
