@@ -87,17 +87,21 @@ class Objective:
 
 
 class Penalised(Objective):
-    """Reconstruction + beta(step) KL + what the objective adds to a beta-VAE's loss."""
+    """Reconstruction + beta(step) KL + what the objective adds to a beta-VAE's loss.
+
+    Where beta is ramped up the addition is as well, so that the ratio of the two stays as published.
+    """
 
     term_names = ("beta", "penalty")
 
     def penalty(self, batch: Batch) -> tf.Tensor:
-        """What is added, with its weights, in nats an image."""
+        """What is added once beta is at its end, with its weights, in nats an image."""
         raise NotImplementedError
 
     def loss(self, batch: Batch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss, the beta in force, and what is added."""
-        beta, penalty = annealed_beta(self.settings, batch.step), self.penalty(batch)
+        beta = annealed_beta(self.settings, batch.step)
+        penalty = beta / self.settings.beta * self.penalty(batch)
         return batch.reconstruction + beta * batch.kl + penalty, {"beta": beta, "penalty": penalty}
 
 

@@ -74,7 +74,7 @@ def stratified_weights(batch_size: int, num_images: int) -> np.ndarray:
     """Log weights of a batch's posteriors in each image's estimate of q(z), float32 [b, b].
 
     Chen et al. 2018, appendix C.2, with M = b - 1: 1 / N for the image's own posterior, (N - M) /
-    (N M) for one other, which is the next here and in the authors' code, and 1 / M for the rest.
+    (N M) for one other, which is the next here, and 1 / M for the rest.
     They add up to 1. (It takes images to be drawn without replacement; that they are drawn with it
     matters as little as a batch is small beside the data.)
 
@@ -103,7 +103,7 @@ def total_correlation(
 ) -> tf.Tensor:
     """The mean of log q(z) - sum_k log q(z_k), nats.
 
-    Minibatch-weighted sampling (Chen et al. 2018, eq. 5) weighs every density by 1 / (N M). Its 1 /
+    Minibatch-weighted sampling (Chen et al. 2018, eq. 3) weighs every density by 1 / (N M). Its 1 /
     N is left out, a constant of (d - 1) log N nats without a gradient: images that share one
     posterior have its own total correlation then.
 

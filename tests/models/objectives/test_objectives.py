@@ -12,6 +12,7 @@ import models
 from data import own_npz
 from data.files import InputError
 from models import objectives, registry
+from models.objectives.base import Batch
 from models.settings import BetaVAESettings
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory
@@ -121,6 +122,26 @@ def test_a_cut_off_training_goes_on_to_the_same_bits(name, tensorflow, tiny, tmp
 def test_weights_below_zero_are_refused(name, weight, value):
     with pytest.raises(InputError, match=f"{weight} is {value}; expected at least 0"):
         settings(name, **{weight: value})
+
+
+@pytest.mark.parametrize("name", ["beta_tcvae", "dip_vae_i", "info_vae"])
+def test_what_is_added_rises_with_beta(name, tensorflow):
+    import tensorflow_probability as tfp
+
+    objective = objectives.load(name).Objective(
+        settings(name, ramp_steps=2), np.random.default_rng(0)
+    )
+    means = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)
+    posterior = tfp.distributions.MultivariateNormalDiag(means, np.ones_like(means))
+    first, middle, last = (
+        objective.loss(Batch(None, posterior, means, 0.0, 0.0, step, np.int32([0, 1])))[1]
+        for step in (0, 1, 2)
+    )
+    whole = float(last["penalty"])
+    assert whole > 0
+    # Geometrically from a beta of .5 to one of 2.
+    assert float(first["penalty"]) == pytest.approx(whole / 4, rel=1e-5)
+    assert float(middle["penalty"]) == pytest.approx(whole / 2, rel=1e-5)
 
 
 def test_arms_of_an_objective_are_contrasted_with_its_full_covariance():
