@@ -183,7 +183,7 @@ _ROWS = (
         "beta-VAE",
         BetaVAESettings,
         "models.beta_vae:BetaVAE",
-        default_recipe="quick",
+        default_recipe="patch",
         has_posterior=True,
         axis_nouns={"latents": "latent"},
         terms=(
@@ -237,7 +237,7 @@ _ROWS = (
         "InfoGAN",
         InfoGANSettings,
         "models.infogan:InfoGAN",
-        default_recipe="infogan_quick",
+        default_recipe="infogan_r1",
         has_uniform_latents=True,
         one_per_factor="num_codes",
         axis_nouns={"codes": "code", "noise": "noise"},
@@ -287,7 +287,7 @@ _ROWS = (
         "Glow",
         GlowSettings,
         "models.glow:Glow",
-        default_recipe="glow_quick",
+        default_recipe="glow_32",
         axis_nouns={"channels": "channel", "position": "channel"},
         terms=(
             Term(
@@ -316,7 +316,7 @@ _ROWS = (
         "factor predictor",
         FactorPredictorSettings,
         "models.factor_predictor:FactorPredictor",
-        default_recipe="predictor_quick",
+        default_recipe="predictor_32",
         is_generative=False,
     ),
 )

@@ -86,7 +86,7 @@ def answers(results: Results, data: Mapping[str, str]) -> str:
                     _measure(row["metric"], row.get("side")),
                     decimal(row["haar_observed"]),
                     decimal(row["haar_null_mean"]),
-                    _difference(row),
+                    difference(row),
                     _p(row["holm_p"]),
                     verdict(row),
                 ]
@@ -95,7 +95,7 @@ def answers(results: Results, data: Mapping[str, str]) -> str:
     return table([*columns, "difference", "p", "verdict"], rows)
 
 
-def _difference(row: Mapping[str, Any]) -> str:
+def difference(row: Mapping[str, Any]) -> str:
     """The learned basis less the mean of random ones, with its interval where there is one."""
     value = row["haar_observed"] - row["haar_null_mean"]
     low, high = row.get("haar_low", math.nan), row.get("haar_high", math.nan)
@@ -134,18 +134,18 @@ def tests(results: Results, profile: str) -> str:
                 str(row["num_seeds"]),
                 decimal(row["haar_observed"]),
                 f"{decimal(row['haar_null_mean'])} ± {decimal(row['haar_null_sd'])}",
-                _difference(row),
+                difference(row),
                 _p(row["haar_p"]),
                 _p(row.get("haar_active_p")),
                 _p(row["holm_p"]),
-                _alone(row),
+                alone(row),
             ]
         )
     columns = ["model", "measure", "seeds", "learned", "random ± SD", "difference"]
     return table([*columns, "p, all", "p, active", "Holm", "verdict"], rows)
 
 
-def _alone(row: Mapping[str, Any]) -> str:
+def alone(row: Mapping[str, Any]) -> str:
     """A verdict, with word of a failed gate, and of a p-value that was not corrected."""
     if row.get("gate") == gate.FAILED:
         return f"{INCONCLUSIVE} (gate)"

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from paper import command_reference, findings, kinds, mechanisms, published_summary, tables
+from paper import (
+    beta,
+    command_reference,
+    findings,
+    kinds,
+    mechanisms,
+    published_summary,
+    studies,
+    tables,
+)
 from paper.regions import filled, paragraph, table, table_of
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
 from paper.words import decimal, plain, thousands
@@ -32,6 +41,10 @@ def _of_results() -> Mapping[str, Callable[[Results], str]]:
         "mechanisms": experiments,
         "face-reader": face_reader,
         "study-coverage": study_coverage,
+        "beta-table": lambda results: table_of(beta.table(results)),
+        "beta-found": lambda results: paragraph(beta.found(results)),
+        "datasets-table": lambda results: table_of(studies.of_datasets(results)),
+        "datasets-found": lambda results: paragraph(studies.datasets_found(results)),
         "error-rates": lambda results: table_of(tables.error_rates(results)),
     }
     for profile, data in _DATA.items():

@@ -16,7 +16,7 @@ import typst
 from matplotlib.figure import Figure
 
 from data.files import atomic_write, write_text
-from paper import answer, claims, mechanisms, pictures, plots
+from paper import answer, beta, claims, mechanisms, pictures, plots, studies
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
@@ -29,6 +29,7 @@ def figures() -> dict[str, Callable[[Results], Figure]]:
     """Every figure by its file's name."""
     found: dict[str, Callable[[Results], Figure]] = {
         "overview": answer.overview,
+        "beta": beta.figure,
         "operating-characteristics": plots.operating_characteristics,
         "mechanisms": mechanisms.panels,
     }
@@ -53,6 +54,8 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         "claims-by-paper": claims.by_paper,
         "calibration": made_tables.calibration,
         "error-rates": made_tables.error_rates,
+        "beta": beta.table,
+        "datasets": studies.of_datasets,
     }
     for profile in (QUICK, QUICK_FACES, SHORT, FACES):
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)

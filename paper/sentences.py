@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper import claims, diagnostics, mechanisms, published
+from paper import beta, claims, diagnostics, mechanisms, published, studies
 from paper.plots import METRICS
 from paper.sources import (
     CONTROLS,
@@ -352,6 +352,8 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "calibration": diagnostics.calibration,
         "error-rates": diagnostics.error_rates,
         "controls": controls,
+        "beta": beta.found,
+        "datasets": studies.datasets_found,
         "power": diagnostics.power,
         "ledger": claims.counts,
         "contradicted": claims.contradicted,

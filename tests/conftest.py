@@ -26,6 +26,11 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("axisbias")
 
+# Programs find the modules that tests are made of, as a decoder, too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH")))
+)
+
 # A program that takes over a minute tells how far it is: on a slow machine, and tests count lines.
 os.environ["TQDM_DISABLE"] = "1"
 

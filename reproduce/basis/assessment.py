@@ -73,6 +73,7 @@ class Plan:
         device: `cpu` or `gpu`, for mutual information.
         num_groups: Groups of rows that train the BetaVAE and FactorVAE scores.
         num_exploratory: Draws of null families by which no verdict is made; None: as many.
+        table_only: Leaves out what the table does not need: cherry-picking, and verdicts by factor.
     """
 
     families: Sequence[str]
@@ -84,6 +85,7 @@ class Plan:
     device: str = "cpu"
     num_groups: int = NUM_GROUPS
     num_exploratory: int | None = None
+    table_only: bool = False
 
     def __post_init__(self) -> None:
         bases.check_families(self.families)
@@ -125,7 +127,8 @@ class Assessment:
             Only null families have `z`, `p_value` and what follows from them, for which metrics
             where lower is better are negated; an interpolation curve has a row for each t.
         nulls: The draws' values by "family/metric": float64 [bases], or [times, bases].
-        cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that.
+        cherry_picking: As `cherry_picking.curve` gives it, from haar_active; None without that,
+            and of a plan of the table only, as are the others.
         by_factor: As `factor_verdicts.judge` gives it, of each null family; None without MIG.
         shares: As `factor_verdicts.shares` gives it, of all latents; None without MIG.
     """
@@ -172,9 +175,9 @@ def assess(
             rows += test.interpolation_curves(_draw(family, plan, points, rng), nulls)
         else:
             rows += test.null(_draw(family, plan, points, rng), nulls, family.role == "null")
-            if family.is_confirmatory and test.gaps is not None:
+            if family.is_confirmatory and test.gaps is not None and not plan.table_only:
                 tested.append(test.by_factor(representation))
-        if name == "haar_active" and "mig" in plan.metrics:
+        if name == "haar_active" and "mig" in plan.metrics and not plan.table_only:
             picked = test.cherry_picking(family, rng)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return Assessment(table, nulls, picked, *_judge_factors(representation, tested, plan))

@@ -294,6 +294,7 @@ def _p_values(
         design.num_bases,
         int(rng.integers(2**31)),
         num_groups=_NUM_GROUPS,
+        table_only=True,
     )
     found = assessment.assess(Representation(points.latents, points.factors, names, sizes), plan)
     rows: list[dict[str, Any]] = []

@@ -3,16 +3,22 @@
 Their generator and their flow are planted: a blob whose place, width and brightness are four
 latents. All else is the kit's own: priors, Gaussianised codes, latent blocks, decoding, reading,
 test and verdict. Their twins have the same latents rotated among themselves.
+
+AXISBIAS_TWINS sets how many twins are turned at random in the test of how often one is called
+aligned (20 unless set).
 """
+
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 import models
 from data.files import save_npz, write_text
 from models.settings import GlowSettings, InfoGANSettings
-from reproduce.basis import assessment, representation
+from reproduce.basis import assessment, bases, representation
 from reproduce.reporting import seed_results, seed_verdicts
 from reproduce.traversal import coverage, decoder_side
 from reproduce.traversal.readers import Reader
@@ -22,6 +28,7 @@ FACTORS = ("x", "y", "width", "brightness")
 LOW = np.array([5.0, 5.0, 1.2, 0.5], np.float32)
 HIGH = np.array([10.0, 10.0, 2.2, 1.0], np.float32)
 NAMES = ("infogan", "glow")
+TWINS = int(os.environ.get("AXISBIAS_TWINS", "20"))
 
 
 def blobs(places):
@@ -73,11 +80,14 @@ def uniform(latents):
     return (tf.math.erf(latents / np.sqrt(2)) + 1) / 2
 
 
-def planted_infogan(turn):
+def infogan():
+    settings = InfoGANSettings(network="compact", categories=(), num_codes=4, num_noise=3)
+    return models.build(settings, (SIZE, SIZE, 1), 0)
+
+
+def plant_infogan(model, turn):
     import tensorflow as tf
 
-    settings = InfoGANSettings(network="compact", categories=(), num_codes=4, num_noise=3)
-    model = models.build(settings, (SIZE, SIZE, 1), 0)
     scale = 2.0 if model._network.signed_pixels else 1.0
 
     def generator(inputs, training):
@@ -89,15 +99,16 @@ def planted_infogan(turn):
         return tf.math.log(images / (1 - images)) / scale
 
     model.generator = generator
-    return model
 
 
-def planted_glow(turn):
+def glow():
+    settings = GlowSettings(num_levels=2, depth=1, width=4, warmup_steps=0)
+    return models.build(settings, (SIZE, SIZE, 1), 0)
+
+
+def plant_glow(model, turn):
     import tensorflow as tf
 
-    model = models.build(
-        GlowSettings(num_levels=2, depth=1, width=4, warmup_steps=0), (SIZE, SIZE, 1), 0
-    )
     axes = tf.constant(model.latent_blocks[0].unit_axes().T, tf.float32)
 
     class Flow:
@@ -108,13 +119,16 @@ def planted_glow(turn):
             return images * (255 / 256) + 0.5 / 256 - 0.5  # as `to_images` has it of 8 bits
 
     model.flow = Flow()
-    return model
+
+
+BUILD = {"infogan": infogan, "glow": glow}
+PLANT = {"infogan": plant_infogan, "glow": plant_glow}
 
 
 def chain_of(name, is_rotated, folder, seed):
     """The whole chain: drawn, decoded, read, written, tested."""
-    build = {"infogan": planted_infogan, "glow": planted_glow}[name]
-    model = build(rotation(is_rotated))
+    model = BUILD[name]()
+    PLANT[name](model, rotation(is_rotated))
     found = decoder_side.from_prior(model, READER, 2_000, seed, decoder_side.block_of(model))
     file = folder / f"{name}-{is_rotated}-{seed}" / "representation.npz"
     representation.save(file, found)
@@ -157,6 +171,20 @@ def test_their_rotated_twins_are_not(verdicts, name):
     row = verdicts[0].loc[f"{name} rotated"]
     assert not row["special"]
     assert row["haar_active_p"] > 0.5  # shared alike by all axes: as far from aligned as can be
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_twins_turned_at_random_are_called_aligned_as_rarely_as_the_level_says(tensorflow, name):
+    model, num_aligned = BUILD[name](), 0
+    for seed in range(TWINS):
+        PLANT[name](model, bases.haar(1, 4, np.random.default_rng(seed))[0])
+        found = decoder_side.from_prior(model, READER, 500, seed, decoder_side.block_of(model))
+        plan = assessment.Plan(["haar", "haar_active"], ["mig"], 99, seed=seed, table_only=True)
+        num_aligned += assessment.assess(found, plan).table["p_value"].max() <= 0.05
+    above = scipy.stats.binomtest(num_aligned, TWINS, 0.05, "greater")
+    assert above.pvalue > 1e-3
+    if TWINS >= 200:
+        assert 0.02 <= num_aligned / TWINS <= 0.08
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,145 @@
+"""The sweep over beta: by which penalty, and with which posterior, axes are aligned."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from models.registry import MODELS
+from paper import findings
+from paper.plots import COLUMN, DARK, STYLE
+from paper.sources import MissingError, Results
+from paper.words import count, decimal, listing, p_value, plain
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
+from reproduce.reporting import gate
+from reproduce.reporting.style import LEARNED, RANDOM, REFERENCE
+
+SWEEP = "beta/dsprites"  # of paper/sweeps/beta.toml
+_ARM = re.compile(r"beta_vae/(?P<posterior>\w+) beta=(?P<beta>[\d.]+)")
+_POSTERIORS = {"diagonal": "diagonal", "full_covariance": "full covariance"}
+_COLOURS = {"diagonal": LEARNED, "full_covariance": REFERENCE}
+_MARKERS = {"diagonal": "o", "full_covariance": "s"}
+
+
+def arms(results: Results) -> pd.DataFrame:
+    """The rows of verdict.csv by MIG on the encoder's side, in order of posterior and beta.
+
+    Besides its own columns: `posterior`, `beta` per image of 32 x 32, and `shown`, the factors that
+    count in every seed, by the gate.
+    """
+    columns = ["model", "metric", "haar_observed", "haar_difference", "haar_low", "haar_high"]
+    frame = results.table(f"{SWEEP}/verdict.csv", columns)
+    frame = frame[frame["metric"].eq("mig")]
+    parts = frame["model"].str.extract(_ARM)
+    frame = frame.assign(posterior=parts["posterior"], beta=parts["beta"].astype(float))
+    shown = _shown(results)
+    frame["shown"] = [shown[key] for key in zip(frame["posterior"], frame["beta"], strict=True)]
+    return frame.sort_values(["posterior", "beta"]).reset_index(drop=True)
+
+
+def _shown(results: Results) -> dict[tuple[str, float], tuple[str, ...]]:
+    """Factors that count in every seed, by posterior and beta."""
+    found: dict[tuple[str, float], list[set[str]]] = {}
+    order: list[str] = []
+    for folder in sorted((results.root / SWEEP / "runs").glob("*-seed*")):
+        where = folder.relative_to(results.root)
+        settings = results.settings(f"{where}/config.json")["recipe"]["settings"]
+        quality = results.table(f"{where}/quality.csv", gate.COLUMNS)
+        order = [str(name) for name in quality["factor"]]
+        counted = quality.loc[gate.shows(MODELS["beta_vae"], quality), "factor"]
+        found.setdefault((settings["posterior"], float(settings["beta"])), []).append({*counted})
+    if not found:
+        raise MissingError(f"{results.root.name}/{SWEEP}/runs")
+    return {
+        key: tuple(name for name in order if name in set.intersection(*seeds))
+        for key, seeds in found.items()
+    }
+
+
+def figure(results: Results) -> Figure:
+    """What learned axes have more of MIG than random ones, and what is shown, against beta."""
+    frame = arms(results)
+    with plt.rc_context(STYLE):
+        drawn, (above, below) = plt.subplots(
+            2, 1, figsize=(COLUMN, 2.6), sharex=True, height_ratios=(2.2, 1)
+        )
+        betas = sorted(frame["beta"].unique())
+        above.axhspan(-MARGIN, MARGIN, color=RANDOM, alpha=0.25, linewidth=0)
+        for shift, (posterior, rows) in zip((-0.06, 0.06), frame.groupby("posterior"), strict=True):
+            at = np.log2(rows["beta"]) + shift
+            style = {"color": _COLOURS[str(posterior)], "marker": _MARKERS[str(posterior)]}
+            above.plot(at, rows["haar_difference"], label=_POSTERIORS[str(posterior)], **style)
+            above.vlines(at, rows["haar_low"], rows["haar_high"], color=style["color"], lw=0.8)
+            failed = rows["gate"].eq(gate.FAILED).to_numpy()
+            above.plot(
+                at[failed], rows["haar_difference"][failed], style["marker"], mfc="white",
+                color=style["color"],
+            )
+            below.plot(at, rows["shown"].map(len), **style)
+        above.set_ylabel("MIG, learned less random")
+        above.legend(loc="upper left", title="posterior")
+        below.set_ylabel("factors shown")
+        below.set_ylim(-0.4, 5.4)
+        below.set_yticks(range(6))
+        below.set_xticks(np.log2(betas), [plain(beta) for beta in betas])
+        below.set_xlabel("β per image of 32 × 32")
+        for axis in (above, below):
+            axis.tick_params(colors=DARK)
+        drawn.tight_layout(pad=0.4)
+    return drawn
+
+
+def table(results: Results) -> pd.DataFrame:
+    """Both posteriors and their contrast, a row a beta."""
+    frame = arms(results)
+    contrasts = results.table(f"{SWEEP}/contrast.csv", ["model", "metric", "p_value"])
+    contrasts = contrasts[contrasts["metric"].eq("mig")].set_index("model")
+    rows = []
+    for beta, pair in frame.groupby("beta"):
+        cells = {"beta": plain(float(beta))}
+        for row in pair.to_dict("records"):
+            words = _POSTERIORS[row["posterior"]]
+            cells[f"{words}: shown"] = f"{len(row['shown'])} of 5"
+            cells[f"{words}: MIG less random"] = findings.difference(row)
+            cells[f"{words}: verdict"] = findings.alone(row)
+            if row["posterior"] == "diagonal":
+                contrast = contrasts.loc[row["model"]]
+                p = p_value(contrast["p_value"]).removeprefix("= ")
+                interval = f"{decimal(contrast['low'])} to {decimal(contrast['high'])}"
+                last = {"contrast": f"{decimal(contrast['difference'])} ({interval})", "p": p}
+        rows.append({**cells, **last})
+    return pd.DataFrame(rows)
+
+
+def found(results: Results) -> str:
+    """At which betas axes are aligned, and what is shown there."""
+    frame = arms(results)
+    says = []
+    for posterior, rows in frame.groupby("posterior"):
+        verdicts = [findings.verdict(row) for row in rows.to_dict("records")]
+        groups = []
+        for verdict, words in (
+            (ALIGNED, "aligned"),
+            (EQUIVALENT, "equivalent to random axes"),
+            (INCONCLUSIVE, "inconclusive"),
+        ):
+            betas = [plain(b) for b, v in zip(rows["beta"], verdicts, strict=True) if v == verdict]
+            if betas:
+                groups.append(f"{words} at {listing(betas)}")
+        words = _POSTERIORS[str(posterior)].replace("full c", "full-c")
+        says.append(f"With the {words} posterior the axes are {'; '.join(groups)}.")
+    diagonal = frame[frame["posterior"].eq("diagonal")]
+    shown = [
+        f"{count(len(row['shown']))} at {plain(row['beta'])}" for row in diagonal.to_dict("records")
+    ]
+    seeds = int(frame["num_seeds"].max())
+    says.append(
+        f"The images of the diagonal VAE show, of five factors, {listing(shown)}. "
+        f"{count(seeds).capitalize()} seeds each; p-values are not corrected over the range."
+    )
+    return " ".join(says)
+

@@ -1,0 +1,139 @@
+"""Studies of many pairs: either posterior on several data sets, and under several objectives.
+
+A row is a pair of arms that differ in the posterior's covariance: what is learned against random
+bases by MIG on the encoder's side, of each arm, and the contrast of the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from models.registry import ARMS
+from paper import findings
+from paper.sources import MissingError, Results
+from paper.words import count, decimal, listing, p_value
+from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE
+
+DATASETS: Mapping[str, str] = {
+    "datasets": "dSprites",
+    "datasets-coloured_scene": "the coloured scene",
+    "datasets-xysquares": "XYSquares",
+    "datasets-faces": "the rendered faces",
+}
+OBJECTIVES = "objectives"
+_METRIC = "mig"
+_DIAGONAL, _FULL = "diagonal", "full_covariance"
+_COLUMNS = (
+    "diagonal",
+    "less random",
+    "verdict",
+    "full covariance",
+    "less random ",
+    "verdict ",
+    "contrast",
+    "p",
+)
+_NONE = "–"
+
+
+def of_datasets(results: Results) -> pd.DataFrame:
+    """The pair of beta-VAEs, a row a data set; those without results are left out."""
+    rows = []
+    for profile, words in DATASETS.items():
+        try:
+            pairs = _pairs(results, profile)
+        except MissingError:
+            continue
+        rows += [{"data": words, **cells} for cells in pairs.values()]
+    if not rows:
+        raise MissingError(f"{results.root.name}/{next(iter(DATASETS))}/verdict.csv")
+    return pd.DataFrame(rows)
+
+
+def of_objectives(results: Results) -> pd.DataFrame:
+    """Every objective on dSprites, a row each."""
+    pairs = _pairs(results, OBJECTIVES)
+    return pd.DataFrame([{"objective": title, **cells} for title, cells in pairs.items()])
+
+
+def datasets_found(results: Results) -> str:
+    """On which data sets the axes of either posterior are aligned, equivalent or neither."""
+    return _found(of_datasets(results), "data", "On", "data sets")
+
+
+def objectives_found(results: Results) -> str:
+    """Under which objectives."""
+    return _found(of_objectives(results), "objective", "Under", "objectives")
+
+
+def _pairs(results: Results, profile: str) -> dict[str, dict[str, str]]:
+    """Cells by the title of what a pair has in common."""
+    columns = ["model", "metric", "side", "haar_observed", "haar_difference", "special"]
+    verdicts = results.table(f"{profile}/verdict.csv", columns)
+    verdicts = verdicts[verdicts["metric"].eq(_METRIC)].set_index("model")
+    contrasts = results.table(f"{profile}/contrast.csv", ["model", "metric", "p_value"])
+    contrasts = contrasts[contrasts["metric"].eq(_METRIC)].set_index("model")
+    found: dict[str, dict[str, str]] = {}
+    for key in verdicts.index:
+        stem, _, posterior = str(key).partition("/")
+        if posterior == _FULL:
+            continue
+        full = f"{stem}/{_FULL}"
+        title = ARMS[key].title.partition(",")[0].replace("beta-VAE", "β-VAE")
+        found[title] = dict(
+            zip(
+                _COLUMNS,
+                (
+                    *_of_arm(verdicts.loc[key]),
+                    *(_of_arm(verdicts.loc[full]) if full in verdicts.index else 3 * (_NONE,)),
+                    *(_of_contrast(contrasts.loc[key]) if key in contrasts.index else 2 * (_NONE,)),
+                ),
+                strict=True,
+            )
+        )
+    return found
+
+
+def _of_arm(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What is learned, how much more that is than random bases have, and what it comes to."""
+    return decimal(row["haar_observed"]), findings.difference(row), findings.alone(row)
+
+
+def _of_contrast(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The difference of the arms' effects, and its p; an asterisk where the fits differ."""
+    value = decimal(row["difference"])
+    if pd.notna(row.get("low", math.nan)):
+        value += f" ({decimal(row['low'])} to {decimal(row['high'])})"
+    p = p_value(row["p_value"]).removeprefix("= ")
+    return value, p + ("" if row["fits_match"] else "*")
+
+
+def _found(table: pd.DataFrame, what: str, preposition: str, noun: str) -> str:
+    """The verdicts of either posterior, one sentence each, and of the contrast."""
+    says = []
+    for posterior, column in (("diagonal", "verdict"), ("full-covariance", "verdict ")):
+        groups = []
+        for verdict, words in (
+            (ALIGNED, "are aligned"),
+            (EQUIVALENT, "are equivalent to random axes"),
+            (INCONCLUSIVE, "are inconclusive"),
+        ):
+            names = [str(name) for name in table.loc[table[column].str.startswith(verdict), what]]
+            if names:
+                groups.append(f"{words} {preposition.lower()} {listing(names)}")
+        if groups:
+            says.append(f"The axes of the {posterior} posterior {'; '.join(groups)}.")
+    differ = table["p"].str.endswith("*")
+    p = pd.to_numeric(table["p"].str.rstrip("*"), errors="coerce")
+    shown = [str(name) for name in table.loc[p <= findings.ALPHA, what]]
+    with_contrast = int(p.notna().sum())
+    says.append(
+        f"Of {count(with_contrast)} contrasts of the two, not corrected for their number, "
+        + (f"{listing(shown)} have p at or below .05" if shown else "none has p at or below .05")
+        + (f"; in {count(int(differ.sum()))} the two arms do not fit alike." if differ.any() else ".")
+    )
+    return " ".join(says)
