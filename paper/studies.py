@@ -14,7 +14,7 @@ import pandas as pd
 
 from models.registry import ARMS
 from paper import findings
-from paper.sources import MissingError, Results
+from paper.sources import Results
 from paper.words import count, decimal, listing, p_value
 from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE
 
@@ -41,17 +41,12 @@ _NONE = "–"
 
 
 def of_datasets(results: Results) -> pd.DataFrame:
-    """The pair of beta-VAEs, a row a data set; those without results are left out."""
-    rows = []
-    for profile, words in DATASETS.items():
-        try:
-            pairs = _pairs(results, profile)
-        except MissingError:
-            continue
-        rows += [{"data": words, **cells} for cells in pairs.values()]
-    if not rows:
-        raise MissingError(f"{results.root.name}/{next(iter(DATASETS))}/verdict.csv")
-    return pd.DataFrame(rows)
+    """The pair of beta-VAEs, a row a data set."""
+    return pd.DataFrame(
+        {"data": words, **cells}
+        for profile, words in DATASETS.items()
+        for cells in _pairs(results, profile).values()
+    )
 
 
 def of_objectives(results: Results) -> pd.DataFrame:

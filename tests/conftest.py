@@ -6,7 +6,9 @@ import contextlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import browsers
 import forks
@@ -103,9 +105,25 @@ def start_program():
     return start
 
 
-def _environment() -> dict[str, str]:
-    """The process's own, but for pytest's word of which test is run."""
-    return {name: v for name, v in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+def _changes(own: Mapping[str, str]) -> dict[str, str] | None:
+    """What a fork is to know of the environment that its warm process began without.
+
+    Imports set variables, too. None if a fork would come too late: Python reads its own variables
+    once, and what has been taken away cannot be told.
+    """
+    # Pytest's word of which test is run is no program's.
+    now = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    changed = {name: value for name, value in now.items() if own.get(name) != value}
+    if own.keys() - now.keys() or any(name.startswith("PYTHON") for name in changed):
+        return None
+    return changed
+
+
+class Warm(NamedTuple):
+    """A warm process, and the environment that it began with."""
+
+    process: warm.WarmProcess
+    environment: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +132,11 @@ def warm_process():
     if not warm.is_possible():
         yield None
         return
+    environment = dict(os.environ)
+    environment.pop("PYTEST_CURRENT_TEST", None)
     with contextlib.chdir(ROOT):
-        process = warm.WarmProcess(os.environ)
-    process.environment = _environment()
-    yield process
+        process = warm.WarmProcess(environment)
+    yield Warm(process, environment)
     process.close()
 
 
@@ -126,9 +145,10 @@ def start_fork(warm_process, start_program):
     """As `start_program`, from the warm process where there is one: begun without an import."""
 
     def start(module: str, *flags: str) -> subprocess.Popen | forks.Fork:
-        if warm_process and warm_process.environment == _environment():
-            return forks.Fork(warm_process, module, *flags)
-        return start_program(module, *flags)
+        changes = _changes(warm_process.environment) if warm_process else None
+        if changes is None:
+            return start_program(module, *flags)
+        return forks.Fork(warm_process.process, changes, module, *flags)
 
     return start
 
@@ -138,11 +158,11 @@ def run_program(warm_process):
     """Runs `python -m reproduce.MODULE FLAGS` to its end; returns its CompletedProcess."""
 
     def run(module: str, *flags: str) -> subprocess.CompletedProcess:
-        # A test that changes the environment wants it from the start.
-        if warm_process and warm_process.environment == _environment():
+        changes = _changes(warm_process.environment) if warm_process else None
+        if changes is not None:
             arguments = [f"reproduce.{module}", *flags]
             with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-                status = warm_process.run(arguments, output, {}, errors)
+                status = warm_process.process.run(arguments, output, changes, errors)
                 assert status is not None
                 printed = [file.seek(0) or file.read().decode() for file in (output, errors)]
             return subprocess.CompletedProcess(arguments, status, *printed)

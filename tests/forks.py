@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from reproduce.pipeline import warm
@@ -18,17 +19,21 @@ class Fork:
         pid: Its process id.
     """
 
-    def __init__(self, process: warm.WarmProcess, module: str, *flags: str) -> None:
+    def __init__(
+        self, process: warm.WarmProcess, environment: Mapping[str, str], module: str, *flags: str
+    ) -> None:
         self._status: int | None = None
         self._output, self._errors = (tempfile.NamedTemporaryFile() for _ in range(2))  # noqa: SIM115
         self._thread = threading.Thread(
-            target=self._run, args=(process, [f"reproduce.{module}", *flags])
+            target=self._run, args=(process, [f"reproduce.{module}", *flags], environment)
         )
         self._thread.start()
         self.pid = self._find()
 
-    def _run(self, process: warm.WarmProcess, arguments: list[str]) -> None:
-        self._status = process.run(arguments, self._output, {}, self._errors)
+    def _run(
+        self, process: warm.WarmProcess, arguments: list[str], environment: Mapping[str, str]
+    ) -> None:
+        self._status = process.run(arguments, self._output, environment, self._errors)
 
     def _find(self) -> int:
         """The process that writes to its output; no other does."""

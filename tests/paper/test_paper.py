@@ -17,7 +17,7 @@ import pytest
 from programs import ROOT
 
 from data.files import InputError
-from paper import claims, kept_results, mechanisms, parts, thin
+from paper import beta, claims, kept_results, mechanisms, parts, studies, thin
 from paper.sentences import SENTENCES
 from paper.sources import (
     CONTROLS,
@@ -258,6 +258,40 @@ def _write_profile(folder: Path, arms: tuple[str, ...], version: int = 1) -> Non
     pd.DataFrame(contrasts).to_csv(folder / "contrast.csv", index=False)
 
 
+def _write_pair(folder: Path, changes: tuple[str, ...] = ("",)) -> None:
+    """A study of both posteriors, which may have been run with several settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [_verdict(arm, "mig", 2) for arm in SYSTEMS[:2]]
+    of_each = [{**row, "model": f"{row['model']}{change}"} for row in rows for change in changes]
+    pd.DataFrame(of_each).to_csv(folder / "verdict.csv", index=False)
+    models = [f"{SYSTEMS[0]}{change}" for change in changes]
+    contrasts = [_contrast("mig", 2) | {"model": model} for model in models]
+    pd.DataFrame(contrasts).to_csv(folder / "contrast.csv", index=False)
+
+
+def _write_sweep_over_beta(folder: Path) -> None:
+    """Two betas; at the larger one, one seed's images show one factor less."""
+    betas = (0.25, 4.0)
+    _write_pair(folder, tuple(f" beta={beta}" for beta in betas))
+    for posterior in ("diagonal", "full_covariance"):
+        for beta in betas:
+            for seed in SEEDS:
+                run = folder / "runs" / f"beta_vae-{posterior}-beta{beta:g}-seed{seed}"
+                run.mkdir(parents=True)
+                settings = {"posterior": posterior, "beta": beta}
+                config = {"recipe": {"settings": settings}, "seed": seed}
+                (run / "config.json").write_text(json.dumps(config))
+                lost = 0.5 if (beta, seed) == (betas[1], SEEDS[1]) else 1.0
+                pd.DataFrame(
+                    {
+                        "factor": ["shape", "pos_x"],
+                        "read from real images": 1.0,
+                        "read from reconstructions": [lost, 1.0],
+                        "distance of samples": 0.1,
+                    }
+                ).to_csv(run / "quality.csv", index=False)
+
+
 def _mechanism(name: str) -> pd.DataFrame:
     """A table of reproduce.mechanisms, as its own helpers make it."""
     measure, arms = {
@@ -283,6 +317,9 @@ def everything(tmp_path_factory) -> Path:
     _write_published(root / "published")
     _error_rates().to_csv(root / "error_rates.csv", index=False)
     _write_profile(root / LONG, SYSTEMS[:2])
+    for profile in studies.DATASETS:
+        _write_pair(root / profile)
+    _write_sweep_over_beta(root / beta.SWEEP)
     shutil.copytree(root / SHORT, root / REPLACED)
     pd.DataFrame(
         {"model": arm, "seed": seed, "family": family, "observed": 0.33, "null_mean": 0.07}
@@ -407,6 +444,19 @@ def test_everything_is_made_of_complete_results(complete):
     assert "MIG 2 of 2 and modularity 2 of 2" in done["published/metrics"]
     assert "have an axis for skin (in one)" in done["asker"]
     assert "for lighting none could be shown" in done["asker"]
+    assert done["datasets"].startswith(
+        "The axes of the diagonal posterior are aligned on dSprites, the coloured scene, XYSquares "
+        "and the rendered faces. The axes of the full-covariance posterior are equivalent"
+    )
+    assert done["datasets"].endswith(
+        "Of four contrasts of the two, not corrected for their number, none has p at or below .05; "
+        "in four the two arms do not fit alike."
+    )
+    assert done["beta"].startswith(
+        "With the diagonal posterior the axes are aligned at .25 and 4. With the full-covariance "
+        "posterior the axes are equivalent to random axes at .25 and 4. The images of the diagonal "
+        "VAE show, of five factors, two at .25 and one at 4."
+    )
     assert done["error-rates"].count(".040") == 1
     assert done["mechanisms/zietlow"] == "It is 1.0 ± .1, not \\[2\\]. _(Not as published.)_"
     assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
