@@ -28,6 +28,10 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 settings.register_profile("axisbias", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("axisbias")
 
+# Each of pytest's workers has a core, and threads that wait for one another by spinning need more.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 # Programs find the modules that tests are made of, as a decoder, too.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH")))

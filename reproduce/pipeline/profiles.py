@@ -99,7 +99,7 @@ def _changed(arms: tuple[PlannedArm, ...], **changes: str) -> tuple[PlannedArm, 
     return tuple(dataclasses.replace(arm, changes={**arm.changes, **changes}) for arm in arms)
 
 
-_SMOKE = _changed(_pair("smoke"), image_size="32") + _others("smoke")
+_SMOKE = _changed(_pair("smoke"), image_size="32", network="patch") + _others("smoke")
 _FEW_STEPS = {"num_steps": "20", "log_every": "10"}
 _FACES_SMOKE = _changed(_FACES_QUICK, **_FEW_STEPS)
 
