@@ -175,13 +175,12 @@ def load(cache: Path | None = None) -> Dataset:
         cache: The folder of the cache file; by default the kit's own.
     """
     path = (cache or cache_directory()) / "dsprites.bits"
-    return _dataset(
-        rendered_cache.load(
-            path,
-            (NUM_IMAGES, _BYTES),
-            lambda: _render_packed(all_factors().astype(np.int64)),
-        )
+    storage = rendered_cache.load(
+        path,
+        (NUM_IMAGES, _BYTES),
+        lambda: _render_packed(all_factors().astype(np.int64)),
     )
+    return rendered_cache.with_fingerprint(_dataset(storage), path)
 
 
 def _dataset(storage: np.ndarray) -> Dataset:

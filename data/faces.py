@@ -198,7 +198,8 @@ def load(variant: str = "", cache: Path | None = None) -> Dataset:
         ),
     )
     shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
-    return Dataset("faces", storage, 8, shape, factors, FACTOR_NAMES, FACTOR_SIZES)
+    dataset = Dataset("faces", storage, 8, shape, factors, FACTOR_NAMES, FACTOR_SIZES)
+    return rendered_cache.with_fingerprint(dataset, path)
 
 
 def _render_variant(factors: np.ndarray, variant: str) -> np.ndarray:

@@ -40,7 +40,7 @@ def main() -> None:
         model = models.build(settings, (16, 16, 1), 0)
         model.initialise(images, tf.constant([0, 1]))
         extra = {"factors": factors} if name == "factor_predictor" else {}
-        step = tf.function(model.train_step)
+        step = tf.function(model.train_step, autograph=False)
         losses[name] = [
             float(step(images, tf.constant(i), tf.constant([0, i]), **extra)["loss"])
             for i in range(3)

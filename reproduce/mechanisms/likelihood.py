@@ -187,7 +187,7 @@ def _model(path: Path, settings: Settings) -> tuple[LogLikelihood, np.ndarray, n
     posterior = model.posterior(tf.constant(images))
     mean, variance = posterior.mean().numpy(), posterior.variance().numpy()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def of_image(latents: Any, image: Any) -> Any:
         return model.likelihood(latents).log_prob(image[None])
 

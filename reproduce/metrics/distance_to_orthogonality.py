@@ -92,7 +92,7 @@ def jacobians(
 
     n, d = latents.shape
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def derivative(points: Any, direction: Any) -> Any:
         with tf.autodiff.ForwardAccumulator(points, direction) as accumulator:
             images = tf.cast(decode(points), tf.float32)

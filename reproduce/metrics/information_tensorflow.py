@@ -49,7 +49,7 @@ class TensorFlowInformationEngine:
         ]
         return np.concatenate(parts) if parts else np.zeros((0, m, self._num_factors))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _information(self, bases: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
         # `num_bins` is NUM_BINS as a tensor: TensorFlow replaces a division by a constant by a
         # product, which rounds differently from NumPy's edges.

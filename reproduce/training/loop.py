@@ -128,7 +128,7 @@ def make_step_function(
     batch_size, replicas = config.recipe.batch_size, strategy.num_replicas_in_sync
     share = batch_size // replicas
 
-    @tf.function(jit_compile=xla or None)
+    @tf.function(jit_compile=xla or None, autograph=False)
     def one_step(step: tf.Tensor) -> tf.Tensor:
         seed = tf.random.fold_in(tf.constant([config.seed, random_streams.BATCHES]), step)
         batch_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))

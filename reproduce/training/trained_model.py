@@ -90,7 +90,7 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
     Raises:
         InputError: If the model has fewer than two latents, as an InfoGAN without codes.
     """
-    encode_batch = tf.function(model.encode)
+    encode_batch = tf.function(model.encode, autograph=False)
     batches = [
         encode_batch(dataset.images(indices[start:][:_BATCH]))
         for start in range(0, len(indices), _BATCH)
@@ -121,7 +121,7 @@ def start_inputs(model: Any, dataset: Dataset, indices: np.ndarray, seed: int) -
         indices: int [n].
         seed: The seed of whatever the images do not decide, as a generator's noise.
     """
-    start = tf.function(model.start)
+    start = tf.function(model.start, autograph=False)
     parts = [
         start(
             dataset.images(indices[first:][:_BATCH]), tf.constant([seed, first], tf.int32)
@@ -155,7 +155,7 @@ def decoder(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def on_arrays(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[np.ndarray], np.ndarray]:
     """A function of tensors float32 [batch, ...] as one of arrays of any length."""
-    compiled = tf.function(function, reduce_retracing=True)
+    compiled = tf.function(function, reduce_retracing=True, autograph=False)
 
     def call(values: np.ndarray) -> np.ndarray:
         values = values.astype(np.float32)

@@ -28,7 +28,7 @@ def measure(
     """
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def losses(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mean, log_variance = model.encode(images)
         kl = (tf.square(mean) + tf.exp(log_variance) - 1 - log_variance) / 2

@@ -56,10 +56,12 @@ def dequantised(model, images):
 
 
 def train(tf, model, images, num_steps):
+    train_step = tf.autograph.experimental.do_not_convert(model.train_step)
+
     @tf.function
     def steps(first, count):
         for step in tf.range(first, first + count):
-            model.train_step(images, step, tf.random.fold_in(tf.constant([0, 1]), step))
+            train_step(images, step, tf.random.fold_in(tf.constant([0, 1]), step))
 
     steps(tf.constant(0), tf.constant(num_steps))
 

@@ -438,7 +438,7 @@ def test_spectral_norm_bounds_every_kernel_as_numpys_svd_measures_it(tensorflow)
 
     np.testing.assert_allclose(largest(model.spectral_norm.weights()[0]), 1, atol=0.02)
     assert largest(model.discriminator.trainable_variables).min() < 0.5
-    step = tensorflow.function(model.train_step)
+    step = tensorflow.function(model.train_step, autograph=False)
     before = values(model.variables())
     for i in range(20):
         step(images, tensorflow.constant(i), tensorflow.constant([0, i]))
@@ -573,7 +573,7 @@ def a_step_on_two_devices() -> dict[str, np.ndarray]:
         model = models.build(settings(constraint="spectral"), (16, 16, 1), 0)
     before = values(model.variables())
 
-    @tf.function
+    @tf.function(autograph=False)
     def step() -> None:
         strategy.run(lambda: model.train_step(tf.ones([4, 16, 16, 1]), 0, tf.constant([0, 1]), 2))
 

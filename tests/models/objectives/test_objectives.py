@@ -38,7 +38,7 @@ def steps(tf, own: BetaVAESettings, num_steps: int = 2) -> dict[str, np.ndarray]
     """Encoder's and decoder's weights after some steps."""
     model = models.build(own, (16, 16, 1), seed=0)
     images = tf.constant(np.random.default_rng(0).random((6, 16, 16, 1), np.float32))
-    train_step = tf.function(model.train_step)
+    train_step = tf.function(model.train_step, autograph=False)
     for step in range(num_steps):
         train_step(images, tf.constant(step), tf.constant([0, step]))
     named = model.variables().items()
