@@ -67,7 +67,7 @@ def with_fingerprint(dataset: Dataset, path: Path) -> Dataset:
         note |= {"rest": rest, "fingerprint": dataset.fingerprint}
         if "file" in note:
             write_text(_note_file(path), json.dumps(note) + "\n")
-    return dataclasses.replace(dataset, known_fingerprint=note["fingerprint"])
+    return dataclasses.replace(dataset, known_fingerprint=str(note["fingerprint"]))
 
 
 def _read(

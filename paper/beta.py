@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,7 +77,10 @@ def figure(results: Results) -> Figure:
             above.vlines(at, rows["haar_low"], rows["haar_high"], color=style["color"], lw=0.8)
             failed = rows["gate"].eq(gate.FAILED).to_numpy()
             above.plot(
-                at[failed], rows["haar_difference"][failed], style["marker"], mfc="white",
+                at[failed],
+                rows["haar_difference"][failed],
+                style["marker"],
+                mfc="white",
                 color=style["color"],
             )
             below.plot(at, rows["shown"].map(len), **style)
@@ -89,7 +93,6 @@ def figure(results: Results) -> Figure:
         below.set_xlabel("β per image of 32 × 32")
         for axis in (above, below):
             axis.tick_params(colors=DARK)
-        drawn.tight_layout(pad=0.4)
     return drawn
 
 
@@ -99,9 +102,10 @@ def table(results: Results) -> pd.DataFrame:
     contrasts = results.table(f"{SWEEP}/contrast.csv", ["model", "metric", "p_value"])
     contrasts = contrasts[contrasts["metric"].eq("mig")].set_index("model")
     rows = []
-    for beta, pair in frame.groupby("beta"):
-        cells = {"beta": plain(float(beta))}
-        for row in pair.to_dict("records"):
+    for beta in sorted(set(frame["beta"])):
+        pair = frame[frame["beta"].eq(beta)]
+        cells = {"beta": plain(beta)}
+        for row in _records(pair):
             words = _POSTERIORS[row["posterior"]]
             cells[f"{words}: shown"] = f"{len(row['shown'])} of 5"
             cells[f"{words}: MIG less random"] = findings.difference(row)
@@ -115,12 +119,16 @@ def table(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): value for k, value in row.items()} for row in frame.to_dict("records")]
+
+
 def found(results: Results) -> str:
     """At which betas axes are aligned, and what is shown there."""
     frame = arms(results)
     says = []
     for posterior, rows in frame.groupby("posterior"):
-        verdicts = [findings.verdict(row) for row in rows.to_dict("records")]
+        verdicts = [findings.verdict(row) for row in _records(rows)]
         groups = []
         for verdict, words in (
             (ALIGNED, "aligned"),
@@ -133,13 +141,10 @@ def found(results: Results) -> str:
         words = _POSTERIORS[str(posterior)].replace("full c", "full-c")
         says.append(f"With the {words} posterior the axes are {'; '.join(groups)}.")
     diagonal = frame[frame["posterior"].eq("diagonal")]
-    shown = [
-        f"{count(len(row['shown']))} at {plain(row['beta'])}" for row in diagonal.to_dict("records")
-    ]
+    shown = [f"{count(len(row['shown']))} at {plain(row['beta'])}" for row in _records(diagonal)]
     seeds = int(frame["num_seeds"].max())
     says.append(
         f"The images of the diagonal VAE show, of five factors, {listing(shown)}. "
         f"{count(seeds).capitalize()} seeds each; p-values are not corrected over the range."
     )
     return " ".join(says)
-

@@ -26,7 +26,7 @@ DATASETS: Mapping[str, str] = {
 }
 OBJECTIVES = "objectives"
 _METRIC = "mig"
-_DIAGONAL, _FULL = "diagonal", "full_covariance"
+_FULL = "full_covariance"
 _COLUMNS = (
     "diagonal",
     "less random",
@@ -68,29 +68,28 @@ def objectives_found(results: Results) -> str:
 def _pairs(results: Results, profile: str) -> dict[str, dict[str, str]]:
     """Cells by the title of what a pair has in common."""
     columns = ["model", "metric", "side", "haar_observed", "haar_difference", "special"]
-    verdicts = results.table(f"{profile}/verdict.csv", columns)
-    verdicts = verdicts[verdicts["metric"].eq(_METRIC)].set_index("model")
-    contrasts = results.table(f"{profile}/contrast.csv", ["model", "metric", "p_value"])
-    contrasts = contrasts[contrasts["metric"].eq(_METRIC)].set_index("model")
+    verdicts = _by_model(results.table(f"{profile}/verdict.csv", columns))
+    contrasts = _by_model(results.table(f"{profile}/contrast.csv", ["model", "metric", "p_value"]))
     found: dict[str, dict[str, str]] = {}
-    for key in verdicts.index:
-        stem, _, posterior = str(key).partition("/")
+    for key, row in verdicts.items():
+        stem, _, posterior = key.partition("/")
         if posterior == _FULL:
             continue
-        full = f"{stem}/{_FULL}"
-        title = ARMS[key].title.partition(",")[0].replace("beta-VAE", "β-VAE")
-        found[title] = dict(
-            zip(
-                _COLUMNS,
-                (
-                    *_of_arm(verdicts.loc[key]),
-                    *(_of_arm(verdicts.loc[full]) if full in verdicts.index else 3 * (_NONE,)),
-                    *(_of_contrast(contrasts.loc[key]) if key in contrasts.index else 2 * (_NONE,)),
-                ),
-                strict=True,
-            )
+        full, contrast = verdicts.get(f"{stem}/{_FULL}"), contrasts.get(key)
+        cells = (
+            *_of_arm(row),
+            *(_of_arm(full) if full else 3 * (_NONE,)),
+            *(_of_contrast(contrast) if contrast else 2 * (_NONE,)),
         )
+        title = ARMS[key].title.partition(",")[0].replace("beta-VAE", "β-VAE")
+        found[title] = dict(zip(_COLUMNS, cells, strict=True))
     return found
+
+
+def _by_model(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Rows by MIG on the encoder's side."""
+    rows = frame[frame["metric"].eq(_METRIC)].to_dict("records")
+    return {str(row["model"]): {str(k): value for k, value in row.items()} for row in rows}
 
 
 def _of_arm(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -129,6 +128,10 @@ def _found(table: pd.DataFrame, what: str, preposition: str, noun: str) -> str:
     says.append(
         f"Of {count(with_contrast)} contrasts of the two, not corrected for their number, "
         + (f"{listing(shown)} have p at or below .05" if shown else "none has p at or below .05")
-        + (f"; in {count(int(differ.sum()))} the two arms do not fit alike." if differ.any() else ".")
+        + (
+            f"; in {count(int(differ.sum()))} the two arms do not fit alike."
+            if differ.any()
+            else "."
+        )
     )
     return " ".join(says)

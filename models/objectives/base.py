@@ -89,7 +89,7 @@ class Objective:
 class Penalised(Objective):
     """Reconstruction + beta(step) KL + what the objective adds to a beta-VAE's loss.
 
-    Where beta is ramped up the addition is as well, so that the ratio of the two stays as published.
+    Where beta is ramped up the addition is as well: the ratio of the two stays as published.
     """
 
     term_names = ("beta", "penalty")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -271,25 +272,23 @@ def _write_pair(folder: Path, changes: tuple[str, ...] = ("",)) -> None:
 
 def _write_sweep_over_beta(folder: Path) -> None:
     """Two betas; at the larger one, one seed's images show one factor less."""
-    betas = (0.25, 4.0)
-    _write_pair(folder, tuple(f" beta={beta}" for beta in betas))
-    for posterior in ("diagonal", "full_covariance"):
-        for beta in betas:
-            for seed in SEEDS:
-                run = folder / "runs" / f"beta_vae-{posterior}-beta{beta:g}-seed{seed}"
-                run.mkdir(parents=True)
-                settings = {"posterior": posterior, "beta": beta}
-                config = {"recipe": {"settings": settings}, "seed": seed}
-                (run / "config.json").write_text(json.dumps(config))
-                lost = 0.5 if (beta, seed) == (betas[1], SEEDS[1]) else 1.0
-                pd.DataFrame(
-                    {
-                        "factor": ["shape", "pos_x"],
-                        "read from real images": 1.0,
-                        "read from reconstructions": [lost, 1.0],
-                        "distance of samples": 0.1,
-                    }
-                ).to_csv(run / "quality.csv", index=False)
+    _write_pair(folder, tuple(f" beta={value}" for value in (0.25, 4.0)))
+    for posterior, value, seed in itertools.product(
+        ("diagonal", "full_covariance"), (0.25, 4.0), SEEDS
+    ):
+        run = folder / "runs" / f"beta_vae-{posterior}-beta{value:g}-seed{seed}"
+        run.mkdir(parents=True)
+        config = {"recipe": {"settings": {"posterior": posterior, "beta": value}}, "seed": seed}
+        (run / "config.json").write_text(json.dumps(config))
+        read = 0.5 if (value, seed) == (4.0, SEEDS[1]) else 1.0
+        pd.DataFrame(
+            {
+                "factor": ["shape", "pos_x"],
+                "read from real images": 1.0,
+                "read from reconstructions": [read, 1.0],
+                "distance of samples": 0.1,
+            }
+        ).to_csv(run / "quality.csv", index=False)
 
 
 def _mechanism(name: str) -> pd.DataFrame:

@@ -168,7 +168,9 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     tiny, tmp_path, start_fork, run_program, model
 ):
     changes = {"num_steps": 150 + 150 * KILLS, "checkpoint_every": 10, "log_every": 5}
-    smoke = {"beta_vae": "smoke", "factor_predictor": "predictor_smoke"}.get(model, f"{model}_smoke")
+    smoke = {"beta_vae": "smoke", "factor_predictor": "predictor_smoke"}.get(
+        model, f"{model}_smoke"
+    )
     flags = [
         f"--model={model}",
         f"--recipe={smoke}",
