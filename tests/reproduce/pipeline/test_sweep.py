@@ -445,7 +445,7 @@ def test_runs_can_be_added_but_not_changed(tmp_path):
     assert not list(tmp_path.glob(f".*{TEMPORARY_SUFFIX}"))
     claim("seeds = 2\n" + ARM + '[[arm]]\nmodel = "glow"\n[purity]\n')
     claim("seeds = [101]\n" + ARM)
-    with pytest.raises(InputError, match=r"beta_vae-seed100 .*\(beta 16.0 there, 2.0 asked\)"):
+    with pytest.raises(InputError, match=r"beta_vae-seed100 .*\(beta 0.25 there, 2.0 asked\)"):
         claim("seeds = 1\n" + ARM + "changes = { beta = 2 }\n")
     with pytest.raises(InputError, match="num_bases 9999 there, 99 asked"):
         claim("num_bases = 99\n" + ARM)
