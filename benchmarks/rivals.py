@@ -30,7 +30,7 @@ class Way:
     """One of the ways in which PyTorch can train the same.
 
     Attributes:
-        layout: Of images and kernels in memory.
+        layout: How images and kernels lie in memory.
         adam: `fused` or `foreach`.
         compiled: Whether by torch.compile.
     """

@@ -137,7 +137,7 @@ def load(
             (the original archive through TensorFlow Datasets) or `files` (the official ones); all
             hold the same data.
         data_file: The user's own file, for `npz`, or the official file or folder, for `files`.
-        variant: Of a data set that comes in several, its name; the default one is nameless.
+        variant: The name of one, where a data set comes in several; the default one is nameless.
 
     Raises:
         InputError: If there is no such data set, or its file is missing or damaged.

@@ -31,7 +31,7 @@ def shrink(images: np.ndarray, size: int) -> np.ndarray:
 
     Args:
         images: uint8 [..., height, width, channels], no smaller than the size.
-        size: Of the sides.
+        size: The sides' new length, pixels.
 
     Returns:
         uint8 [..., size, size, channels], rounded half up.

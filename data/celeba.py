@@ -49,7 +49,7 @@ def load(data_source: str, folder: Path | None, variant: str, cache: Path | None
     Args:
         data_source: `files` (the official ones), `tfds`, or anything else for the official images
             as they were prepared before.
-        folder: Of the official files, for `files` alone.
+        folder: The official files', for `files` alone.
         variant: As above; the default one is nameless.
         cache: The folder of the caches; by default the kit's own.
 
@@ -169,7 +169,7 @@ def from_builder(builder: Any, name: str, partition: str, root: Path) -> Dataset
     in the order of MD5 over the split's name and the file's; so the order of the files is known.
 
     Args:
-        builder: Of `celeb_a`, downloaded and prepared.
+        builder: TFDS' for `celeb_a`, downloaded and prepared.
         name: A key of `VARIANTS`.
         partition: One of `PARTITIONS`, or `all`.
         root: The folder of CelebA's caches.

@@ -62,7 +62,7 @@ class Source:
     """The JPEGs from whatever door.
 
     Attributes:
-        name: Of the door.
+        name: The door's.
         order: int [n], the row in the cache of each JPEG in the order in which they come.
         read_from: A function from a place in this order to the names and JPEGs from there on.
     """
@@ -119,7 +119,7 @@ def prepare(folder: Path, variant: Variant, labels: Labels, source: Source) -> H
     Args:
         folder: The cache folder; the caller holds its lock.
         variant: What is wanted.
-        labels: Of all images, in the order of the cache.
+        labels: All images', in the order of the cache.
         source: Their JPEGs.
 
     Returns:

@@ -176,7 +176,7 @@ def open_images(folder: Path, names: Sequence[str]) -> Iterator[Callable[[str], 
     """Opens the zip archive of the images, or else their unpacked folder.
 
     Args:
-        folder: Of the official files.
+        folder: The official files'.
         names: The images that must be there; others may be, too.
 
     Yields:

@@ -91,7 +91,7 @@ def _features(x: np.ndarray, y: np.ndarray, lift: float) -> np.ndarray:
     Args:
         x: Millimetres.
         y: Millimetres.
-        lift: Of the corners of the mouth, millimetres.
+        lift: How high the corners of the mouth are, millimetres.
     """
     relief = -10 * _bump(x, y, (32, 1), (13, 10)) + 4 * _bump(x, y, (32, 0), (11, 6))
     relief += 5 * _bump(x, y, (24, 20), (20, 7))  # ridge of the brows
@@ -159,8 +159,8 @@ def head(breadth: float, lift: float, opening: float) -> Mesh:
     """The head's skin, with ears.
 
     Args:
-        breadth: Of the head, millimetres.
-        lift: Of the corners of the mouth, millimetres.
+        breadth: The head's, millimetres.
+        lift: How high the corners of the mouth are, millimetres.
         opening: Between the lips, millimetres.
     """
     polar, angle = np.meshgrid(np.linspace(0, np.pi, 77), _angles(73, 0.45), indexing="ij")
@@ -188,8 +188,8 @@ def hair(breadth: float, length: float) -> Mesh:
     """The hair: a shell over the skull whose edge dips under the skin; nothing where length is 0.
 
     Args:
-        breadth: Of the head, millimetres.
-        length: Of the hair at the back and sides, millimetres.
+        breadth: The head's, millimetres.
+        length: How long the hair is at the back and sides, millimetres.
     """
     angle = _angles(73, 0.8)
     turned = np.abs(angle)

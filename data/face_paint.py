@@ -75,7 +75,7 @@ def paint_face(
     Args:
         x: Millimetres, for a head of `MEAN_BREADTH`.
         y: Millimetres, after the jaw has dropped.
-        lift: Of the corners of the mouth, millimetres.
+        lift: How high the corners of the mouth are, millimetres.
         opening: Between the lips, millimetres.
         skin_colour: float32 [3].
         hair_colour: float32 [3].

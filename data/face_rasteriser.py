@@ -71,9 +71,9 @@ def lit_share(depth: np.ndarray, x: np.float32, y: np.float32, nearness: np.floa
 
     Args:
         depth: float32 [size, size], nearness to the light of what it meets first.
-        x: Of the point in the light's samples, and so y.
-        y: As x.
-        nearness: Of the point to the light, in the unit of depth; a bias is the caller's business.
+        x: The point's column in the light's samples.
+        y: Its row.
+        nearness: The point's to the light, in depth's unit; a bias is the caller's business.
     """
     size = depth.shape[0]
     j, i = int(np.floor(x)), int(np.floor(y))

@@ -87,9 +87,9 @@ def shade(
     """Irradiance over pi, and gloss, of a surface.
 
     Args:
-        nx: Of the unit normal, to the right; and so ny, up, and nz, towards the viewer.
-        ny: As nx.
-        nz: As nx.
+        nx: The unit normal's part to the right.
+        ny: Its part up.
+        nz: Its part towards the viewer.
         lit: Share of the light that reaches it.
         light: float32 [3], the unit vector towards the light.
         halfway: float32 [3], the one halfway between the light and the viewer.
@@ -245,7 +245,7 @@ def draw_many(
         lights: float32 [n, 3, 3], of `light_frame`.
         faces: float32 [n, 3]: the chart's scale in x, lift and opening of the mouth.
         colours: float32 [n, 3, 3], of skin, hair and wall.
-        size: Of the images, pixels.
+        size: The images' sides, pixels.
 
     Returns:
         uint8 [n, size, size, 3].

@@ -33,7 +33,7 @@ def load(
 
     Args:
         path: The cache file.
-        shape: Of the array.
+        shape: The array's.
         render: Makes the array: uint8.
         is_current: Whether an array that was read is what would be rendered now; where it is not,
             another version of the kit has rendered it.

@@ -54,7 +54,7 @@ def from_files(folder: Path) -> Blocks:
     """The official images, by their labels.
 
     Args:
-        folder: Of the six files.
+        folder: Where the six files are.
 
     Raises:
         InputError: If one is missing or damaged, or they do not fit together.

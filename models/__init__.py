@@ -33,7 +33,7 @@ def build(settings: Settings, image_shape: tuple[int, int, int], seed: int) -> A
     """Builds a model, as described above, with its initial weights.
 
     Args:
-        settings: Of a model in `models.registry`; its type says which.
+        settings: Those of a model in `models.registry`; their type says which.
         image_shape: (height, width, channels).
         seed: The seed of the initial weights.
     """

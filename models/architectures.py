@@ -88,22 +88,22 @@ class GANNetwork:
     Attributes:
         generator_dense: Widths of the dense layers behind the input; one more makes the map. All
             have a ReLU.
-        map_channels: Of the smallest feature map.
+        map_channels: The smallest feature map's.
         generator_convolutions: Transposed convolutions up to the image; the last one's channels are
             the image's, whatever is written, and it has neither normalisation nor ReLU.
-        generator_slope: Of the convolutions' leaky ReLU below 0; 0 is plain ReLU.
+        generator_slope: The convolutions' leaky ReLU's below 0; 0 is plain ReLU.
         norm_last: Whether G normalises behind its ReLUs instead of before them.
-        generator_dense_slope: As `generator_slope`, of G's dense layers.
+        generator_dense_slope: As `generator_slope`, for G's dense layers.
         generator_dense_norm: Whether these have batch normalisation.
-        body_convolutions: Of D and Q, from the image down.
+        body_convolutions: Those that D and Q share, from the image down.
         body_dense: Widths of the dense layers behind them.
         q_dense: Widths of those that only Q has.
         dense_norm: Whether these two kinds have batch normalisation.
-        discriminator_slope: Of the leaky ReLU in D and Q.
+        discriminator_slope: The leaky ReLU's below 0 in D and Q.
         signed_pixels: Whether pixels are tanh(h), in [-1, 1], to G and D; else the logistic of
             `output_gain` h.
         output_gain: By which G's output layer learns so many times as fast.
-        initializer: Of all kernels: `dcgan`, N(0, .02^2), or `he`, with the variance that keeps
+        initializer: All kernels': `dcgan`, N(0, .02^2), or `he`, with the variance that keeps
             that of a layer's outputs (He et al. 2015, eq. 10), and half of it for the last layers.
     """
 

@@ -33,7 +33,7 @@ def is_faster(size: int, stride: int, sides: Sequence[int], channels: int) -> bo
         size: k.
         stride: s.
         sides: Height and width of the larger image: a convolution's input.
-        channels: Of the larger image.
+        channels: The larger image's.
     """
     if size % stride or any(side % stride for side in sides):
         return False

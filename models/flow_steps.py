@@ -49,8 +49,8 @@ def initial_weights(
     Args:
         depth: K.
         channels: C, even.
-        width: Of the coupling network's hidden layers.
-        num_outputs: Of the coupling network: C, or C / 2 for an additive coupling.
+        width: The coupling network's hidden layers'.
+        num_outputs: The coupling network's: C, or C / 2 for an additive coupling.
         rng: Draws rotations and hidden convolutions.
 
     Returns:
@@ -141,8 +141,8 @@ def prepare(weights: Weights, dtype: tf.DType) -> list[tuple[tf.Tensor, ...]]:
     scale: actnorms cost nothing an image.
 
     Args:
-        weights: Of the level.
-        dtype: In which the convolutions are computed; the last one's shift is added in float32.
+        weights: The level's.
+        dtype: The convolutions'; the last one's shift is added in float32.
     """
     stacked = []
     for layer in ("hidden_1", "hidden_2", "output"):
@@ -170,7 +170,7 @@ def couple(
 
     Args:
         x: The half to transform, [batch, h, w, C / 2].
-        outputs: Of the coupling network: the shift t and, unless additive, h.
+        outputs: The coupling network's: the shift t and, unless additive, h.
         coupling: `affine`: (x + t) sigmoid(h + 2), the authors' code; `affine_exp`: x exp(h) + t,
             the paper's table 1; `additive`: x + t.
         inverse: Whether to undo it.

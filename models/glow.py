@@ -43,8 +43,8 @@ class Glow:
 
     Attributes:
         flow: Images, dequantised, to standardised latents, in float32.
-        prior: Of the standardised latents, [D]: a standard normal.
-        distribution: Of dequantised images, [height, width, channels].
+        prior: The standardised latents', [D]: a standard normal.
+        distribution: The dequantised images', [height, width, channels].
     """
 
     def __init__(

@@ -125,7 +125,7 @@ class InfoGAN:
 
     @property
     def _output_gain(self) -> float:
-        """Of what pixels are the logistic: so many times G's output."""
+        """By how much G's output is multiplied before the logistic function makes pixels of it."""
         # (tanh(h) + 1) / 2 is the logistic of 2 h.
         return 2.0 if self._network.signed_pixels else self._network.output_gain
 

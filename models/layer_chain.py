@@ -23,10 +23,10 @@ class Layer:
         kernel: float32 [inputs, outputs] of a dense layer; [k, k, outputs, inputs] of a transposed
             convolution with SAME padding, as Keras has it.
         bias: float32 [outputs].
-        stride: Of a convolution.
+        stride: A convolution's.
         map_shape: (height, width) of a convolution's input.
         activation: `relu` may be leaky.
-        slope: Of a leaky ReLU below 0.
+        slope: A leaky ReLU's below 0.
         scale, shift: float32 [outputs], what the activation's results are then multiplied by, and
             what is added to them; None if nothing is.
     """

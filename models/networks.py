@@ -114,7 +114,7 @@ def build_discriminator(
 
     Args:
         num_inputs: d.
-        widths: Of its hidden layers, whose negative slope is .2 (Kim & Mnih 2018, appendix A).
+        widths: The hidden layers', whose negative slope is .2 (Kim & Mnih 2018, appendix A).
         rng: Draws the initial weights.
     """
     layers: list[keras.layers.Layer] = [keras.Input((num_inputs,))]

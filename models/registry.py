@@ -26,10 +26,10 @@ class Term:
     """A logged term by which a training is judged.
 
     Attributes:
-        column: Of training.csv.
+        column: Its name in training.csv.
         label: With its unit, for the report's table.
         curve: The label of its curve's axis; empty if it is not drawn.
-        scale: Of that axis.
+        scale: That axis'.
         limit: A column that the term cannot exceed, to be drawn as well, and a note on it with a
             place for its value.
         prose: What the paper says that a training reached, with a place for the value; may be

@@ -178,7 +178,7 @@ class InfoGANSettings(Scheduled):
         noise: What each incompressible dimension is, as `codes`.
         num_noise: How many of them.
         information_weight: lambda, of L_I in both losses.
-        q_deviation: Of the Gaussian Q(c | x): `fixed` to 1 as in both papers, or `learned`. Q can
+        q_deviation: The Gaussian Q(c | x)'s: `fixed` to 1 as in both papers, or `learned`. Q can
             then read codes from differences in pixels that nobody sees.
         min_deviation: The least that a learned one can be.
         constraint: What bounds D and Q: `none`, or `spectral` normalisation of every kernel.
@@ -271,7 +271,7 @@ class FactorPredictorSettings:
         network: A key of `architectures.NETWORKS`, whose encoder is used.
         factor_kinds, factor_sizes, symmetries: The data set's, as `fitted_to` fills them in.
         held_out: The share of images that training never sees.
-        learning_rate: Of Adam, falling to zero over `decay_steps` along half a cosine.
+        learning_rate: Adam's, falling to zero over `decay_steps` along half a cosine.
         decay_steps: As many as there are training steps.
         blur: How far half of the training images are blurred, between not at all (0) and twice by
             the mean of 3 x 3 pixels (1), so that a decoder's soft images are read as well.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -18,6 +19,10 @@ from data.files import InputError, check_outputs
 from reproduce import program
 from reproduce.basis import bases
 from reproduce.metrics import registry
+
+if TYPE_CHECKING:
+    from reproduce.basis.assessment import Assessment
+    from reproduce.basis.representation import Representation
 
 _REPRESENTATION = flags.DEFINE_string("representation", None, "A representation.npz.")
 _FAMILIES = flags.DEFINE_list(
@@ -56,37 +61,17 @@ _REPORT = flags.DEFINE_string("report", None, "A page of it as well, as reproduc
 def main() -> None:
     """Checks the flags, tests, writes, prints."""
     _check_flags()
-    families, metrics = _FAMILIES.value, _METRICS.value
     output = Path(_OUTPUT.value)
-    null_file, *files_beside = _files_beside(output)
-    from data.files import save_npz, write_text
     from reproduce.basis import assessment, representation
-    from reproduce.reporting import names, result_tables, seed_results, seed_verdicts
+    from reproduce.reporting import result_tables
     from reproduce.training import progress
 
-    if _REPORT.value:
-        from reproduce.reporting import page
-
-        missing = [name for name in names.NULLS if name not in families]
-        if missing:
-            raise InputError(f"--report compares with {missing[0]}, too; add it to --families")
-    tested = representation.load(_REPRESENTATION.value)
-    fingerprint = tested.fingerprint
-    if _TURNED_FACTORS.value:
-        tested = representation.turned(tested, *_TURNED_FACTORS.value)
-    if _SKIP_INACTIVE.value and len(tested.active()) < 2:
-        families = [family for family in families if not bases.FAMILIES[family].needs_active]
-        logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
-    sampled = [name for name in families if bases.FAMILIES[name].is_fitted]
-    if sampled and blocks.is_large(tested.latents):
-        logging.warning(
-            "so many latents are kept but once; %s: fitted to a sample of rows", ", ".join(sampled)
-        )
-    if tested.left_out() and len(tested.active()) >= 2:
-        logging.warning(tested.left_out())
+    given = representation.load(_REPRESENTATION.value)
+    turned = _TURNED_FACTORS.value
+    tested = representation.turned(given, *turned) if turned else given
     plan = assessment.Plan(
-        families,
-        metrics,
+        _families(tested),
+        _METRICS.value,
         _NUM_BASES.value,
         _NUM_FITS.value,
         _SEED.value,
@@ -96,6 +81,35 @@ def main() -> None:
     )
     with progress.bar(desc="basis test", total=plan.total(), unit=" bases") as bar:
         found = assessment.assess(tested, plan, bar.update)
+    _warn_of_drifts(found)
+    _write_beside(output, given, found)
+    result_tables.write(output, found.table)
+    shown = found.table.dropna(axis=1, how="all")
+    print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    if _REPORT.value:
+        print(*_write_report(output), _REPORT.value, sep="\n")
+
+
+def _families(tested: Representation) -> list[str]:
+    """The flags' families that can be tested; warns of all that a reader would not expect."""
+    families, active = _FAMILIES.value, tested.active()
+    if _SKIP_INACTIVE.value and len(active) < 2:
+        families = [family for family in families if not bases.FAMILIES[family].needs_active]
+        logging.warning("fewer than two latents are active; tested %s alone", ", ".join(families))
+    sampled = [name for name in families if bases.FAMILIES[name].is_fitted]
+    if sampled and blocks.is_large(tested.latents):
+        logging.warning(
+            "so many latents are kept but once; %s: fitted to a sample of rows", ", ".join(sampled)
+        )
+    if tested.left_out() and len(active) >= 2:
+        logging.warning(tested.left_out())
+    return families
+
+
+def _warn_of_drifts(found: Assessment) -> None:
+    """Warns of metrics that a mere exchange of axes changes."""
+    from reproduce.basis import assessment
+
     for metric, drift in assessment.control_drifts(found.table, found.nulls).items():
         if not drift <= assessment.CONTROL_TOLERANCE:
             logging.warning(
@@ -104,28 +118,38 @@ def main() -> None:
                 metric,
                 drift,
             )
+
+
+def _write_beside(output: Path, given: Representation, found: Assessment) -> None:
+    """Writes the draws, with fingerprints of what they belong to, and the tables beside them."""
+    from data.files import save_npz
+    from reproduce.reporting import result_tables, seed_results
+
+    null_file, *files = _files_beside(output)
     picked = found.cherry_picking
     extras = {
         "seed": np.array(_SEED.value),
-        "active": tested.active(),
-        seed_results.FINGERPRINT: np.array(fingerprint),
+        "active": given.active(),
+        seed_results.FINGERPRINT: np.array(given.fingerprint),
         seed_results.TURNED_KEY: np.array(",".join(_TURNED_FACTORS.value)),
         seed_results.TABLE: result_tables.fingerprint(found.table),
         seed_results.PICKED: np.array("") if picked is None else result_tables.fingerprint(picked),
     }
     save_npz(null_file, found.nulls | extras)
-    for file, beside in zip(files_beside, (picked, found.by_factor, found.shares), strict=True):
-        if beside is not None:
-            result_tables.write(file, beside)
-    result_tables.write(output, found.table)
-    if _REPORT.value:
-        results = seed_results.read_representations([Path(_REPRESENTATION.value)], [output])
-        table, contrasts = seed_verdicts.judge(results, seed=0)
-        write_text(Path(_REPORT.value), page.render(results, table, contrasts))
-    shown = found.table.dropna(axis=1, how="all")
-    print(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
-    if _REPORT.value:
-        print(*table["sentence"], _REPORT.value, sep="\n")
+    for file, table in zip(files, (picked, found.by_factor, found.shares), strict=True):
+        if table is not None:
+            result_tables.write(file, table)
+
+
+def _write_report(output: Path) -> list[str]:
+    """Writes the page of the test; gives its verdicts in words."""
+    from data.files import write_text
+    from reproduce.reporting import page, seed_results, seed_verdicts
+
+    results = seed_results.read_representations([Path(_REPRESENTATION.value)], [output])
+    table, contrasts = seed_verdicts.judge(results, seed=0)
+    write_text(Path(_REPORT.value), page.render(results, table, contrasts))
+    return list(table["sentence"])
 
 
 def _files_beside(output: Path) -> list[Path]:
@@ -146,7 +170,12 @@ def _check_flags() -> None:
         raise InputError(f"--turned_factors={','.join(_TURNED_FACTORS.value)}; expected two names")
     if _TURNED_FACTORS.value and _REPORT.value:
         raise InputError("--report shows the factors as they are; leave out --turned_factors")
+    if _REPORT.value:
+        from reproduce.reporting import names
 
+        missing = [name for name in names.NULLS if name not in _FAMILIES.value]
+        if missing:
+            raise InputError(f"--report compares with {missing[0]}, too; add it to --families")
     if _DEVICE.value == "gpu" and not program.start_tensorflow().config.list_physical_devices(
         "GPU"
     ):

@@ -54,7 +54,7 @@ _BLOCK = flags.DEFINE_string(
     "block", None, "With --from_prior: the latent block that is tested; by default the first."
 )
 _DATASET = flags.DEFINE_string(
-    "dataset", None, "Of imported weights: what they are tested on; by default as before."
+    "dataset", None, "For imported weights: what they are tested on; by default as before."
 )
 _VARIANT = flags.DEFINE_string("variant", "", "With --dataset: its variant.")
 _DATA_FILE = flags.DEFINE_string("data_file", None, "With --dataset=npz: the .npz.")

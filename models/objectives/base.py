@@ -43,8 +43,8 @@ class Objective:
     Attributes:
         term_names: What `loss` logs, in order; loss, reconstruction and KL are logged anyway.
         settings: The model's.
-        weight_decay: Of the kernels of encoder and decoder, decoupled from the gradient
-            (Loshchilov & Hutter 2019); None: there is none.
+        weight_decay: The decoupled decay of encoder's and decoder's kernels (Loshchilov & Hutter
+            2019); None: there is none.
     """
 
     term_names: tuple[str, ...] = ()

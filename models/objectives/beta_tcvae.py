@@ -35,7 +35,7 @@ class Settings(BetaVAESettings):
 
     Attributes:
         tc_weight: The weight of the total correlation beyond its share of the KL.
-        sampling: Of the aggregate posterior: minibatch `weighted` or `stratified`.
+        sampling: How the aggregate posterior is estimated: minibatch `weighted` or `stratified`.
         num_images: N of the data set, which `fitted_to` fills in where stratified sampling needs
             it.
     """

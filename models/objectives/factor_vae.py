@@ -34,8 +34,8 @@ class Settings(BetaVAESettings):
 
     Attributes:
         tc_weight: gamma, the weight of the total correlation.
-        discriminator_widths: Of its hidden layers.
-        discriminator_learning_rate: Of its Adam, with beta1 .5, beta2 .9 and epsilon 1e-8.
+        discriminator_widths: Its hidden layers'.
+        discriminator_learning_rate: Its Adam's, with beta1 .5, beta2 .9 and epsilon 1e-8.
     """
 
     tc_weight: float = 10.0

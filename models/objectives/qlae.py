@@ -36,10 +36,10 @@ class Settings(BetaVAESettings):
     """Those of a beta-VAE, of which beta and the posterior do nothing, and the quantisation's.
 
     Attributes:
-        num_values: Of each latent; evenly spaced over [-1/2, 1/2] at first.
+        num_values: How many each latent can take; evenly spaced over [-1/2, 1/2] at first.
         quantization_weight: lambda_q.
         commitment_weight: lambda_c.
-        weight_decay: Of the kernels of encoder and decoder, a step, times the learning rate.
+        weight_decay: So much times the learning rate encoder's and decoder's kernels shrink a step.
     """
 
     num_values: int = 10

@@ -57,7 +57,7 @@ class Null:
 
     Attributes:
         name: In the table.
-        families: Of which the basis is one more draw, but for the scaling of `haar_active`.
+        families: Those of which the basis is one more draw, but for `haar_active`'s scaling.
         learned: From aligned points and a generator to the latents in the drawn basis.
     """
 

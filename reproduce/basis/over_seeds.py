@@ -22,7 +22,7 @@ class JointNull:
     """Null distribution of the mean over seeds: of every pairing of the seeds' draws.
 
     Attributes:
-        mean: Of the mean over seeds.
+        mean: The expected mean over seeds.
         sd: Its standard deviation (ddof 1 within a seed); NaN for a single draw.
         num_draws: N, the smallest number of draws of a seed, on which the smallest p depends.
         values: float64 [m], ascending: means over seeds.
@@ -155,7 +155,7 @@ def smallest_difference(critical: float, sd: float, num_seeds: int, power: float
 
     Args:
         critical: The smallest mean effect that is significant.
-        sd: Of the effects between seeds; NaN if unknown.
+        sd: The effects' standard deviation between seeds; NaN if unknown.
         num_seeds: How many seeds are averaged.
         power: The probability of finding it.
     """
@@ -174,9 +174,9 @@ class Evidence:
     Attributes:
         observed: The learned basis' mean over seeds.
         null_mean: The mean over random bases and seeds.
-        null_sd: Of the mean over seeds, each with a random basis of its own.
+        null_sd: The standard deviation of the mean over seeds, each with a random basis.
         z: The learned basis' distance from `null_mean` in `null_sd`.
-        p_value: Of the mean over seeds; conditional on them.
+        p_value: The mean over seeds'; conditional on them.
         detectable: The smallest mean that would have been significant.
         effect: Learned basis minus mean of its random ones, over seeds.
         smallest_difference: The smallest true effect that so many new seeds find with power .8.

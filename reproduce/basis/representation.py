@@ -33,7 +33,7 @@ class Reading:
         reader: What read them.
         fingerprint: SHA-256 of all that decides what it reads.
         errors: How exact it reads each factor from images of known factors.
-        units: Of the errors.
+        units: The errors'.
         block: The latent block whose basis is tested.
         num_drawn: How many images were decoded; those that could not be read are left out.
         left_out: Factors that hardly vary over the images, and are left out.

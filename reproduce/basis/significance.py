@@ -71,7 +71,7 @@ def holm(p_values: Sequence[float], family_size: int) -> list[float]:
     large process up to a second.
 
     Args:
-        p_values: Of the hypotheses that were tested; NaN where a test gave no number.
+        p_values: The tested hypotheses'; NaN where a test gave no number.
         family_size: How many were planned; those not tested count as p = 1, as do those of NaN.
 
     Returns:

@@ -31,7 +31,7 @@ class Round:
         hidden: The place 0..PLACES of the learned basis.
         rotation: float64 [k, k], whither the path leads.
         order: float64 [k, k], a signed permutation of the axes.
-        image: Of the starting ones.
+        image: Which of the starting ones is shown.
     """
 
     hidden: int

@@ -47,7 +47,7 @@ def write(
         runs: Those whose decoder is no chain of layers are left out, which is said.
         load: Loads one of them.
         num_paths: Random bases of each space.
-        precision: Of the decoders' weights.
+        precision: The decoders' weights'.
 
     Raises:
         InputError: If the folder is a file, a run cannot be loaded, or none can be exported.

@@ -53,7 +53,7 @@ def draw(loaded_run: LoadedRun, space: Space, basis: np.ndarray, image: int) -> 
         loaded_run: A run.
         space: What is rotated.
         basis: float [k, k], its columns the axes.
-        image: Of the starting ones.
+        image: Which of the starting ones.
     """
     directions = space.embed(basis[:, :MAX_SHOWN].T)
     found = energy_matching.traverse(

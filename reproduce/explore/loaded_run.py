@@ -47,8 +47,8 @@ class Space:
         axes: float64 [k, D], the learned axes as directions of the decoder's input.
         has_unit_steps: Whether directions are scaled to unit length, as `reproduce.traverse` does
             with those of active latents.
-        scorer: Of the representation's same k latents; None if it has none of this space.
-        derivative: That of predicted factors along the k learned axes; None without a predictor.
+        scorer: Scores the same k latents of the representation; None where it lacks them.
+        derivative: Predicted factors' along the k learned axes; None without a predictor.
     """
 
     name: str
@@ -91,9 +91,9 @@ class LoadedRun:
     Attributes:
         title: The arm and the seed.
         data_set: Its name.
-        factor_names: Of the data set's k' factors.
+        factor_names: The names of the data set's k' factors.
         decode: The decoder.
-        layer_chain: The same without TensorFlow; None of a decoder that is no chain of layers.
+        layer_chain: The same without TensorFlow; None where it is no chain of layers.
         starts: float64 [i, D], decoder inputs of real images.
         energy: The mean squared pixel change of every strip.
         spaces: What can be rotated, by name, the main one first.
@@ -121,7 +121,7 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> LoadedRun:
     """Loads a finished run with its representation.npz.
 
     Args:
-        run: Of a generative model.
+        run: A generative model's.
         predictors: Factor predictors' runs; the first that was trained on the same images is used.
 
     Raises:

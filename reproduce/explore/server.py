@@ -56,7 +56,7 @@ class Explorer:
         """Loads nothing yet.
 
         Args:
-            runs: Of generative models.
+            runs: Generative models'.
             load: Loads one of them.
             rng: Draws what is hidden.
         """

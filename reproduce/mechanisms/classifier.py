@@ -22,8 +22,8 @@ class Settings:
 
     Attributes:
         seeds: So many classifiers are trained.
-        recipe: Of `reproduce.training.recipes`.
-        changes: To it.
+        recipe: A key of `reproduce.training.recipes.RECIPES`.
+        changes: What is set otherwise than in it.
         num_images: Held-out images on which units are looked at.
     """
 

@@ -48,11 +48,11 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        num_points: In the diamond.
-        num_neurons: Of a trained autoencoder.
+        num_points: Points in the diamond.
+        num_neurons: A trained autoencoder's.
         num_starts: Trainings from random weights; the one of the least energy counts.
-        weight: l, of the weights' energy.
-        num_directions: On the circle, at which the margin is taken.
+        weight: l, the factor of the weights' energy.
+        num_directions: Directions on the circle at which the margin is taken.
         seeds: A set of points each.
     """
 

@@ -39,13 +39,13 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        dimension: Of the points.
+        dimension: The points'.
         num_features: Planted directions, and latents as many.
         num_active: Features of a point on average, and k.
-        num_steps: Of Adam.
+        num_steps: Adam's.
         batch_size: Fresh points a step.
-        learning_rate: Of Adam.
-        num_points: On which a dictionary is measured.
+        learning_rate: Adam's.
+        num_points: Points on which a dictionary is measured.
         seeds: Planted directions and trainings.
     """
 
@@ -161,7 +161,7 @@ def scores(
 
 
 def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of each column with each, 0 for constant ones."""
+    """Each column's correlation with each of the others', 0 for constant ones."""
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = np.linalg.norm(a, axis=0)[:, None] * np.linalg.norm(b, axis=0)
     return np.divide(a.T @ b, norm, out=np.zeros(norm.shape), where=norm > 0)

@@ -46,9 +46,9 @@ class Settings:
 
     Attributes:
         table: The experiment whose models are used.
-        arm: Of them, the one trained with a beta that is 1: its posterior is the ELBO's.
-        num_images: Drawn for the estimates.
-        num_samples: K, of an importance-weighted estimate.
+        arm: The one that is trained with a beta of 1: its posterior is the ELBO's.
+        num_images: Images drawn for the estimates.
+        num_samples: K, the samples of an importance-weighted estimate.
         num_rotations: R, for each seed.
     """
 

@@ -24,8 +24,8 @@ class Training:
 
     Attributes:
         noise: s, the variance of p(x | z).
-        num_steps: Of Adam.
-        learning_rate: Of Adam, falling to zero over the steps.
+        num_steps: Adam's.
+        learning_rate: Adam's, falling to zero over the steps.
     """
 
     noise: float = 0.1
@@ -62,7 +62,7 @@ def loss(models: LinearModels, covariance: np.ndarray, noise: float, arm: str) -
         models: n of them.
         covariance: C, float [n, D, D].
         noise: s.
-        arm: Of `ARMS`; of a diagonal posterior the scale's lower entry must be 0.
+        arm: One of `ARMS`; a diagonal posterior's scale must have a lower entry of 0.
     """
     w, v, factor = models.encoder, models.decoder, models.factor()
     error = np.eye(v.shape[1]) - v @ w
@@ -104,7 +104,7 @@ def fit(
         covariance: C of each model's points.
         d: Latents.
         training: Steps, rate and noise.
-        arm: Of `ARMS`.
+        arm: One of `ARMS`.
         rng: Draws the initial weights, N(0, 1/D).
     """
     n, dimension, _ = covariance.shape

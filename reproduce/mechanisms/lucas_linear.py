@@ -39,11 +39,11 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        num_models: Trained for each posterior, each on data with directions of its own.
-        variances: Of the data along its first directions, one for each latent, descending.
+        num_models: Models of each posterior, each on data with directions of its own.
+        variances: The data's along its first directions, one for each latent, descending.
         remainder: Variance along each other direction; below the noise, so that it is not coded.
-        dimension: Of the data.
-        training: Of each model.
+        dimension: The data's.
+        training: Each model's.
         num_null: Draws of as many random bases as there are models.
         seeds: One, of everything.
     """
@@ -70,7 +70,7 @@ def rotated_optimum(covariance: np.ndarray, rotation: np.ndarray, noise: float) 
 
     Args:
         covariance: C of each model's data, float [n, D, D].
-        rotation: Of each model's latents, float [n, d, d].
+        rotation: How each model's latents are rotated, float [n, d, d].
         noise: s.
     """
     d = rotation.shape[1]

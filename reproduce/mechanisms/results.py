@@ -108,7 +108,7 @@ def as_published(holds: bool, p_value: float) -> str:
 
     Args:
         holds: As a summary says it.
-        p_value: Of its test; NaN without one.
+        p_value: Its test's; NaN without one.
     """
     if LEVEL < p_value < 1 - LEVEL:
         return "inconclusive"

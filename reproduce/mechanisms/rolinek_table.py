@@ -49,10 +49,10 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        seeds: Trained for each arm.
-        beta: Of the beta-VAEs.
-        vae_beta: Of the VAE.
-        changes: To the recipe higgins2017_dsprites.
+        seeds: Those trained for each arm.
+        beta: The beta-VAEs'.
+        vae_beta: The VAE's.
+        changes: What is set otherwise than in the recipe higgins2017_dsprites.
         num_points: Images in a representation.
         num_jacobians: Points at which DtO is taken.
     """

@@ -36,11 +36,11 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        num_models: Trained for each arm and ratio, from as many samples and initial weights.
-        ratios: r, of the larger to the smaller standard deviation.
-        num_points: Of a sample.
-        dimension: Of the space into which the plane is embedded.
-        training: Of each model.
+        num_models: Models of each arm and ratio, from as many samples and initial weights.
+        ratios: r, the larger over the smaller standard deviation.
+        num_points: A sample's.
+        dimension: That of the space into which the plane is embedded.
+        training: Each model's.
         num_null: Draws of as many random bases as there are models.
         seed: The seed of everything.
     """

@@ -43,11 +43,11 @@ class Settings:
     """The experiment's settings.
 
     Attributes:
-        seeds: Trained on each data set.
-        recipe: Of the beta-VAEs.
-        changes: To it.
-        num_images: Drawn from dSprites.
-        amplitude: Of the manipulation; 1 is as bright as a sprite.
+        seeds: Those trained on each data set.
+        recipe: The beta-VAEs'.
+        changes: What is set otherwise than in it.
+        num_images: Images drawn from dSprites.
+        amplitude: The manipulation's; 1 is as bright as a sprite.
         num_points: Images in a representation.
     """
 

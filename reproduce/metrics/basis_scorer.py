@@ -92,7 +92,7 @@ class BasisScorer:
 
         Args:
             bases: float [b, d, m].
-            information: Of these bases, where it is known already.
+            information: What `information` gives for these bases, where it is known already.
         """
         scores: Scores = {}
         bases = self._read_out(bases)

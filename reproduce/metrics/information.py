@@ -268,7 +268,7 @@ def _information(
     factor_term: np.ndarray,
     count_log_count: np.ndarray,
 ) -> np.ndarray:
-    """Of latents [d, n] in bases [b, d, m]: float64 [b, m, k]."""
+    """The information of latents [d, n] in bases [b, d, m]: float64 [b, m, k]."""
     num_bases, _, m = bases.shape
     information = np.empty((num_bases, m, len(sizes)))
     for b in numba.prange(num_bases):
@@ -306,7 +306,7 @@ def _information_of_rotated(
     factor_term: np.ndarray,
     count_log_count: np.ndarray,
 ) -> np.ndarray:
-    """Of latents [m, n] that are in their basis already: float64 [m, k]."""
+    """The information of latents [m, n] that are in their basis already: float64 [m, k]."""
     m, n = rotated.shape
     information = np.empty((m, len(sizes)))
     for j in numba.prange(m):

@@ -121,18 +121,19 @@ class Metric:
             forms, computed for many bases at once; a `fit` is made anew in every basis. `runs`
             compares several models, and `decoder` looks at a decoder: these are no functions of
             one file's latents and factors.
-        compute: Of `Information`, `Covariance`, or `Groups` or `GroupRows`: float64 [b], or one
-            for each part. Of (points, `FitSettings`), for a fit: the columns' values. Of latents
-            [n, d] and KLs [d] of each model: float64 [models]. Of a decoder and latents: a number.
+        compute: The function, by its source: from `Information`, `Covariance`, or `Groups` or
+            `GroupRows` to float64 [b], or one for each part; from (points, `FitSettings`) to the
+            columns' values, for a fit; from latents [n, d] and KLs [d] of each model to float64
+            [models]; from a decoder and latents to a number.
         parts: What follows the name in its columns, where it has several values.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Whether no rotation changes it but by regularisation, so that it gets no
             p-value; or the columns of which this holds.
         by_default: Whether `reproduce.score` computes it unless told otherwise.
         needs_grid: Whether every combination of the factors' values must be there exactly once.
-        seconds: Of a fit that takes minutes and tells of each factor: about how long it takes, of
-            the number of latents, factors int [n, k] and threads. A study of many tests makes
-            fewer of such fits.
+        seconds: About how long a fit takes that takes minutes and tells of each factor, from the
+            number of latents, factors int [n, k] and threads; None for all others. A study of many
+            tests makes fewer of such fits.
     """
 
     name: str

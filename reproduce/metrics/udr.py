@@ -38,7 +38,7 @@ def udr(
     Args:
         representations: For each of two or more models float [n, d_i], rows the same images.
         kls: For each model float [d_i], mean KL of each latent's posterior to the prior in nats.
-        method: Of the relation R.
+        method: How the relation R is computed.
         kl_threshold: Latents above it are informative.
 
     Returns:

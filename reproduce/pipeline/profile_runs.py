@@ -27,7 +27,7 @@ class Run:
     Attributes:
         dataset: The data set's name in the profile.
         arm: What is trained.
-        seed: Of all its programs.
+        seed: All its programs'.
         chain: From its training to its basis test.
         predictor: What its decoder's tests wait for, shared with other runs.
         decoder_tests: The tests of its decoder, if there are to be any.

@@ -35,14 +35,14 @@ class Profile:
 
     Attributes:
         arms: Whatever is compared, by data set; the systems are told apart by their model.
-        seeds: Of each arm; fresh ones, on which no recipe was tried.
+        seeds: Each arm's; fresh ones, on which no recipe was tried.
         num_points: Images in a representation.
         num_bases: Draws of each null family, and of traversal purity's limit of small steps.
         num_purity_bases: Draws whose traversals are decoded.
         num_purity_images: Real images from which traversals start.
         predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
-        data_flags: Of `reproduce.train`, by data set, where its name alone does not say what it is.
+        data_flags: Flags of `reproduce.train`, by data set, where its name does not say all.
         released: By data set, the folder of paper/results whose released runs are tested, so that
             nothing is trained.
     """

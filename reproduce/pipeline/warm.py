@@ -55,7 +55,7 @@ class WarmProcess:
     """The job's side; steps may be asked for from several threads at once.
 
     Args:
-        environment: Of the process and of all its steps.
+        environment: The variables of the process and of all its steps.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

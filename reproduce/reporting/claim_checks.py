@@ -50,7 +50,7 @@ class Source:
 
     Attributes:
         file: Relative to the folder of results; a pattern such as `runs/a-seed*/x.csv` takes many.
-        column: Of numbers, or of True and False.
+        column: The one that is averaged: of numbers, or of True and False.
         where: The values of other columns that a row must have.
         num_files: How many files must have such rows: fewer are a job that is not done.
     """
@@ -67,14 +67,14 @@ class Check:
 
     Attributes:
         source: Which number.
-        expect: Of a figure its value, which the claim's tolerance surrounds; of a criterion a
-            relation such as ">= 0.9", or True or False; of a test with `against` ">" or "<".
-        contradicted: Of a criterion, the value or relation that speaks against the claim.
+        expect: A figure's value, which the claim's tolerance surrounds; a criterion's relation such
+            as ">= 0.9", or True or False; for a test with `against` ">" or "<".
+        contradicted: A criterion's value or relation that speaks against the claim.
         test: `DIFFERENCE` or `EQUALITY`, or empty.
-        p: Of a test, the columns of its p-values, in the rows of `source`.
-        against: Of a difference, what the number is compared with in place of p-values: by a
+        p: The columns of a test's p-values, in the rows of `source`.
+        against: For a difference, what the number is compared with in place of p-values: by a
             one-sided permutation of seeds.
-        effects: Of an equality by MIG, the seeds' basis_test.csv, a pattern: the effect is that of
+        effects: For an equality by MIG, the seeds' basis_test.csv, a pattern: the effect is that of
             each family whose p-value is asked for.
         stand_in: Whether this is another experiment than the claim's own.
         show: Further columns of the same rows, numbers or texts, for the record.
@@ -121,7 +121,7 @@ def parse(table: Any, name: str) -> Check:
 
     Args:
         table: As TOML gives it.
-        name: Of the claim, for errors.
+        name: The claim's, for errors.
 
     Raises:
         InputError: If it is none.
@@ -207,7 +207,7 @@ def evaluate(check: Check, tolerance: float, results: Path) -> Finding | None:
 
     Args:
         check: The check.
-        tolerance: Of a figure.
+        tolerance: A figure's.
         results: A folder of result files, such as results/quick.
 
     Raises:

@@ -40,7 +40,7 @@ class Claim:
         id: The source's key in paper/references.bib, a hyphen, and a word of the claim's own.
         runs_on: Where the claim's own experiment, or the stand-in for it, can be run.
         because: Why there, or why nowhere.
-        tolerance: Of a figure a number, of a statement its criterion in words.
+        tolerance: A number for a figure, a criterion in words for a statement.
         check: None where nothing in this kit can decide it.
     """
 

@@ -77,7 +77,7 @@ def draw(run: RunDirectory, title: str) -> Figure:
 
 
 def _told(encoded: Representation, directions: np.ndarray, learned: bool) -> list[list[str]]:
-    """Of each direction, in words: the factors that its coordinate tells most about.
+    """The factors that each direction's coordinate tells most about, in words.
 
     A random direction's coordinate is read out in the frame in which it was drawn: of the active
     latents, standardised.

@@ -36,7 +36,7 @@ def heat_map(axis: Axes, shares: np.ndarray, numbers: float | None = 7) -> None:
 
     Args:
         axis: Where.
-        shares: Of the rows.
+        shares: What is drawn.
         numbers: Font size of the per cents in cells of at least 10%; None for none.
     """
     from matplotlib.colors import PowerNorm

@@ -47,7 +47,7 @@ def arm_sentence(row: Mapping[Any, Any]) -> str:
     """One arm's verdict by one metric.
 
     Args:
-        row: Of verdict.csv, but for the sentence.
+        row: A row of verdict.csv, but for the sentence.
     """
     metric, seeds = title(str(row["metric"]), text(row["side"])), int(row["num_seeds"])
     count = f", {seeds} seed{'s' if seeds > 1 else ''}" if row["data_set"] or seeds > 1 else ""
@@ -146,7 +146,7 @@ def contrast_sentence(
     """The contrast of two arms by one metric.
 
     Args:
-        row: Of contrast.csv, but for the sentence.
+        row: A row of contrast.csv, but for the sentence.
         effects: The arm's raw differences from its random bases, by seed.
         others: The control's.
     """

@@ -33,11 +33,11 @@ class ArmResult:
 
     Attributes:
         name: In words.
-        primary: Of pairs whose directions were drawn uniformly; None if there are too few answers.
-        secondary: Of pairs by the label-free rule, likewise.
+        primary: From pairs of uniformly drawn directions; None if there are too few answers.
+        secondary: From pairs by the label-free rule, likewise.
         by_run: The plain share of each run's primary answers.
         holm_p: The primary mixed-model p, adjusted for the number of arms.
-        naming: Of test pairs.
+        naming: How alike raters name what changes in test pairs.
         agreements: With each metric, over test pairs by either rule.
         word: The verdict in a few words.
         sentence: The verdict.
@@ -63,9 +63,9 @@ class StudyResult:
         raters: As `responses.exclude` gives them.
         num_answers: That count.
         arms: Each arm's.
-        left: Of the choices in identical pairs, the left side's share; None without such answers.
-        left_of_test: Of all test pairs' choices, by the binomial test.
-        catch: Of all catch trials before exclusion; None without.
+        left: The left side's share of choices in identical pairs; None without such answers.
+        left_of_test: Its share of all test pairs' choices, by the binomial test.
+        catch: The share of catch trials that were passed, before exclusion; None without.
     """
 
     simulated: bool

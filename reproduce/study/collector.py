@@ -50,8 +50,8 @@ def application(
     Args:
         study: What is served.
         store: Where answers go.
-        requests: Of every address, for anything.
-        new_raters: Of every address, for starting anew.
+        requests: How often an address may ask for anything.
+        new_raters: How often it may start anew.
     """
     files = study.files | {file.name: file for file in static_page.FILES}
     return Starlette(

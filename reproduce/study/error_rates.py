@@ -23,7 +23,7 @@ def measure(
     Args:
         truths: What raters do.
         shape: Raters, trials of each, pairs.
-        studies: Of each truth.
+        studies: How many for each truth.
         seed: Each study has its own stream.
         progress: Called with the number of studies done.
 

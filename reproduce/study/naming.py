@@ -31,7 +31,7 @@ class Agreement:
         learned, random: The mean over strips that two raters or more named; None where none were.
         num_learned, num_random: Such strips.
         num_pairs: Pairs of which both strips were named by two raters or more.
-        p_value: Of the difference over these pairs, by flipping signs; None if there are too few.
+        p_value: The difference's over these pairs, by flipping signs; None if there are too few.
     """
 
     learned: float | None

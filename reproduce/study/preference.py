@@ -129,8 +129,8 @@ def exact_share(successes: int, count: int) -> Share:
     """A share of independent answers.
 
     Args:
-        successes: Of them.
-        count: All, at least 1.
+        successes: How many were for it.
+        count: How many there are, at least 1.
     """
     test = scipy.stats.binomtest(successes, count)
     low, high = test.proportion_ci(method="exact")

@@ -79,9 +79,9 @@ def smallest_detectable(standard_error: float, df: int, sd: float) -> float:
     """The preference that a study of this precision detects with power `POWER`.
 
     Args:
-        standard_error: Of the mean preference in logits.
-        df: Of its t distribution.
-        sd: Of raters and items together, in logits.
+        standard_error: The mean preference's, in logits.
+        df: Its t distribution's degrees of freedom.
+        sd: How much raters and items vary together, in logits.
     """
     reach = scipy.stats.t.ppf(1 - ALPHA / 2, df) + scipy.stats.t.ppf(POWER, df)
     return float(mixed_model.marginal(reach * standard_error, sd))

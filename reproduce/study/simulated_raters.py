@@ -25,7 +25,7 @@ class Truth:
     Attributes:
         preference: The share of choices of the learned axis, over raters and pairs.
         sd_rater, sd_item: How much raters and pairs vary, in logits.
-        left_bias: Of the left side's choice, in logits.
+        left_bias: How much the left side is favoured, in logits.
         catch_accuracy: The chance that an attentive rater answers a catch trial right.
         guessers: The share of raters who guess throughout.
     """

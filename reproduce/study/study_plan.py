@@ -23,11 +23,11 @@ class Plan:
 
     Attributes:
         seed: The seed of every draw.
-        pairs, label_free_pairs: Of each arm, by the rule that draws directions.
-        trials, label_free_trials, catch_trials, identical_trials: Of each list.
+        pairs, label_free_pairs: Each arm's, by the rule that draws directions.
+        trials, label_free_trials, catch_trials, identical_trials: Each list's.
         names: Trials of each list in which the rater is asked what changes.
-        raters: Planned.
-        energy_share: Of the mean squared difference between two images.
+        raters: How many are planned.
+        energy_share: A strip's energy over the mean squared difference between two images.
         power_repetitions: Simulated studies of the power calculation.
     """
 

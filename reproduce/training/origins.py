@@ -52,17 +52,17 @@ class Origin:
     """What is known of a training that was made elsewhere.
 
     Attributes:
-        name: Of the model: the published one's, or as its folder or file is called.
+        name: The published model's, or as its folder or file is called.
         trained_on: The data set's name, which the kit may lack.
         loss: In words, with its weights.
         epochs: How long; 0 where it is not known.
         batch_size: Images a step; 0 where it is not known.
         learning_rate: 0 where it is not known.
-        seed: Of the training.
+        seed: The training's.
         published: Losses by name, as published (see `published_nats`).
         licence: Under which weights may be used.
         source: Where the file was published, if its SHA-256 is known.
-        sha256: Of the file of weights.
+        sha256: The file of weights'.
     """
 
     name: str

@@ -33,13 +33,13 @@ class RunConfig:
     """Everything that decides a run's result.
 
     Attributes:
-        recipe: How what is trained.
+        recipe: What is trained, and how.
         dataset, data_source, data_file: As given to `data.load`: what the model was trained on;
             of imported weights, what it is tested on.
-        fingerprint: Of the data set's content.
+        fingerprint: The data set's content's.
         image_shape: (height, width, channels).
         seed: The seed of the initial weights, the batches and the latents' noise.
-        variant: Of the data set, as given to `data.load`.
+        variant: The data set's, as given to `data.load`.
         keras: Keras' own settings.
         origin: Where imported weights come from, with what they were trained on; None for a run
             that the kit trained.

@@ -57,7 +57,7 @@ def table(
         model: As in `measure`.
         dataset: The images.
         indices: int [n], drawn.
-        origin: Of imported weights.
+        origin: Where imported weights come from; None for a run that the kit trained.
         progress: As in `measure`.
 
     Returns:

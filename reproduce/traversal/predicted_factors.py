@@ -40,7 +40,7 @@ def describe(
     """The layout of a predictor's predicted factors, with the factors' spread in the data.
 
     Args:
-        names: Of the k factors.
+        names: The k factors'.
         settings: The predictor's, fitted to them.
         labels: int [n, k], class indices of the data.
     """

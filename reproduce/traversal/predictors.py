@@ -54,7 +54,7 @@ def accuracies(
     Args:
         predictor: As `load` gives it, with the next two.
         predict: Its function of images.
-        layout: Of what it predicts.
+        layout: What it predicts.
         dataset: What it was trained on.
         seed: The seed of the draw of images.
     """

@@ -219,7 +219,7 @@ def labelled_directions(
     Args:
         inputs: float [n, D], decoder inputs of real images.
         factors: int [n, k], their class indices.
-        kinds: Of the factors.
+        kinds: The factors'.
 
     Returns:
         By factor: float64 [D], of unit length.

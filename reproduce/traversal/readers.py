@@ -25,7 +25,7 @@ class Reader:
             not finite is of an image that could not be read.
         classes: Finite rows [n, P], all of a representation together, to int [n, k].
         errors: How exact each factor is read from images of known factors.
-        units: Of the errors.
+        units: The errors'.
     """
 
     name: str
