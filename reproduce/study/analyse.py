@@ -41,17 +41,17 @@ def main() -> None:
     given = (_ANSWERS.value, _KEY.value, metrics_file)
     check_outputs([output, output.with_suffix(".csv")], given)
     from data.files import atomic_write, write_text
-    from reproduce.study import analysis, metric_table, page_of_results, plots, responses
+    from reproduce.study import metric_table, page_of_results, plots, responses, results
 
     answers, key = responses.read(_ANSWERS.value, _KEY.value)
     metrics = None
     if _METRICS.value or metrics_file.exists():
         metrics = metric_table.read(metrics_file)
-    result = analysis.analyse(answers, key, metrics, _SEED.value)
+    result = results.analyse(answers, key, metrics, _SEED.value)
     for name, content in plots.files(result).items():
         with atomic_write(output.parent / name) as file:
             file.write(content)
-    write_text(output.with_suffix(".csv"), analysis.table(result).to_csv(index=False))
+    write_text(output.with_suffix(".csv"), results.table(result).to_csv(index=False))
     write_text(output, page_of_results.render(result))
     print(*(arm.sentence for arm in result.arms), output, sep="\n")
 

@@ -69,11 +69,11 @@ def _serve(folder: Path, database: Path) -> None:
         raise InputError(f"--database={database} is inside {folder / 'public'}; put it elsewhere")
     serving.require_extra()
     from reproduce.serving.limits import RateLimit
-    from reproduce.study import collector
+    from reproduce.study import server
     from reproduce.study.store import AnswerStore
 
     store = AnswerStore(database, study, _MAX_RATERS.value)
-    app = collector.application(
+    app = server.application(
         study,
         store,
         RateLimit(_REQUESTS_PER_SECOND.value, 20 * _REQUESTS_PER_SECOND.value),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from reproduce.reporting.figures import LEARNED, RANDOM, REFERENCE, to_png
-from reproduce.study.analysis import StudyResult
+from reproduce.study.results import StudyResult
 from reproduce.study.preference import MARGIN, Preference
 from reproduce.study.responses import MIN_CATCH_SHARE
 

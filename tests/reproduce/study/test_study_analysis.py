@@ -16,7 +16,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from data.files import InputError
 from reproduce.study import (
-    analysis,
     design,
     error_rates,
     mixed_model,
@@ -24,6 +23,7 @@ from reproduce.study import (
     page_of_results,
     preference,
     responses,
+    results,
     sample_size,
     simulated_raters,
 )
@@ -283,7 +283,7 @@ def test_raters_under_80_percent_on_catch_trials_are_left_out():
 def test_guessers_are_left_out_and_the_preference_is_found(tmp_path):
     truth = Truth(0.75, 0.3, 0.3, catch_accuracy=1, guessers=0.3)
     answers, key = answered(tmp_path, truth, num_raters=48)
-    result = analysis.analyse(answers, key, None)
+    result = results.analyse(answers, key, None)
     (arm,) = result.arms
     assert 0 < result.raters["excluded"].sum() < 24
     assert arm.primary.low < 0.75 < arm.primary.high
@@ -294,7 +294,7 @@ def test_guessers_are_left_out_and_the_preference_is_found(tmp_path):
 def test_arms_are_told_apart_and_adjusted_together(tmp_path):
     truths = {ARM: Truth(0.8, 0.2, 0.2)}
     answers, key = answered(tmp_path, Truth(0.5, 0.2, 0.2), 48, (ARM, OTHER), truths, per_list=16)
-    first, second = analysis.analyse(answers, key, None).arms
+    first, second = results.analyse(answers, key, None).arms
     assert first.primary.share > 0.7 > second.primary.share
     assert first.holm_p == pytest.approx(2 * first.primary.p_value)
     assert second.holm_p >= second.primary.p_value
@@ -307,7 +307,7 @@ def test_a_metric_that_knows_what_raters_choose_agrees_with_them(tmp_path):
     contrary = knowing.assign(metric="contrary", value=-knowing["value"])
     equal = knowing.assign(metric="equal", value=1.0)
     metrics = pd.concat([knowing, contrary, equal])
-    (arm,) = analysis.analyse(answers, key, metrics).arms
+    (arm,) = results.analyse(answers, key, metrics).arms
     found = {agreement.metric: agreement.preference for agreement in arm.agreements}
     assert set(found) == {"knowing", "contrary"}  # one that prefers none has no agreement
     assert found["knowing"].share == pytest.approx(arm.primary.share, abs=1e-3)
@@ -317,26 +317,26 @@ def test_a_metric_that_knows_what_raters_choose_agrees_with_them(tmp_path):
 def test_raters_who_are_all_left_out_give_no_verdict(tmp_path):
     answers, key = answered(tmp_path, Truth(0.6, catch_accuracy=0.1), num_raters=4)
     metrics = key[["strip"]].assign(metric="purity", value=np.arange(len(key)) % 2.0)
-    result = analysis.analyse(answers, key, metrics)
+    result = results.analyse(answers, key, metrics)
     assert result.raters["excluded"].all()
     assert [arm.word for arm in result.arms] == ["too few answers"]
     assert "too few answers" in page_of_results.render(result)
-    assert not analysis.table(result).empty
+    assert not results.table(result).empty
 
 
 def test_simulated_is_said_everywhere(tmp_path):
     answers, key = answered(tmp_path, Truth(0.6))
-    result = analysis.analyse(answers, key, None)
-    table = analysis.table(result)
+    result = results.analyse(answers, key, None)
+    table = results.table(result)
     assert table["simulated"].all()
-    assert list(table.columns) == list(analysis.COLUMNS)
+    assert list(table.columns) == list(results.COLUMNS)
     sentences = table.loc[table["sentence"] != "", "sentence"]
     assert sentences.str.startswith("SIMULATED").all()
     page = page_of_results.render(result)
     assert page.count("SIMULATED") >= 3  # banner, sentence, figures
-    real = analysis.analyse(answers.assign(simulated=False), key, None)
+    real = results.analyse(answers.assign(simulated=False), key, None)
     assert "SIMULATED" not in page_of_results.render(real)
-    assert not analysis.table(real)["simulated"].any()
+    assert not results.table(real)["simulated"].any()
 
 
 def spoil(answers, key, how):

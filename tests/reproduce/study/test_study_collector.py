@@ -426,7 +426,7 @@ def test_the_database_holds_nothing_personal(served, rater):
 
 def test_rates_are_bounded_for_each_address(study, tmp_path):
     from reproduce.serving.limits import RateLimit
-    from reproduce.study import collector, public_files
+    from reproduce.study import public_files, server
     from reproduce.study.store import AnswerStore
 
     now, database = 0.0, tmp_path / "answers.sqlite"
@@ -434,7 +434,7 @@ def test_rates_are_bounded_for_each_address(study, tmp_path):
     store = AnswerStore(database, public, max_raters=100)
     requests = RateLimit(rate=1, burst=20, clock=lambda: now)
     new_raters = RateLimit(rate=3 / 60, burst=3, clock=lambda: now)
-    app = collector.application(public, store, requests, new_raters)
+    app = server.application(public, store, requests, new_raters)
 
     def client(address: str) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, client=(address, 1))

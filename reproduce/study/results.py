@@ -1,4 +1,4 @@
-"""The whole analysis of a study: from checked answers to a table of statistics and sentences."""
+"""A study's results: from checked answers to estimates, sentences and a table of both."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ArmResult:
         by_run: The plain share of each run's primary answers.
         holm_p: The primary mixed-model p, adjusted for the number of arms.
         naming: How alike raters name what changes in test pairs.
-        agreements: With each metric, over test pairs by either rule.
+        agreements: Raters' with each metric, over test pairs by either rule.
         word: The verdict in a few words.
         sentence: The verdict.
     """
@@ -56,12 +56,12 @@ class ArmResult:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StudyResult:
-    """A whole study's.
+    """A whole study's result.
 
     Attributes:
         simulated: Whether no person answered.
         raters: As `responses.exclude` gives them.
-        num_answers: That count.
+        num_answers: How many of them count.
         arms: Each arm's.
         left: The left side's share of choices in identical pairs; None without such answers.
         left_of_test: Its share of all test pairs' choices, by the binomial test.
