@@ -255,7 +255,7 @@ def permutation_contrast(
 ) -> tuple[float, float]:
     """One-sided permutation test over seeds that the first arm's mean effect is the larger.
 
-    Exact while there are at most 99,999 ways to deal the seeds to the arms, else as many draws.
+    Exact while there are at most 99,999 ways to assign the seeds to the arms, else as many draws.
 
     Returns:
         The p-value, and the smallest that these numbers of seeds allow; NaN and that where an

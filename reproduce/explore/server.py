@@ -35,7 +35,7 @@ _FILES = {
     "explore.js": ("explore.js", "text/javascript; charset=utf-8"),
     "explore.css": ("explore.css", "text/css; charset=utf-8"),
 }
-_MAX_STAGES = 4  # kept in memory
+_MAX_LOADED = 4  # kept in memory
 _MAX_SESSIONS = 100
 _MAX_PATH = 2**31 - 1
 _REQUESTS = 500.0  # a second; a dragged slider asks for less than 60
@@ -63,7 +63,7 @@ class Explorer:
         self.runs = tuple(runs)
         self._load = load
         self._rng = rng
-        self._stages: collections.OrderedDict[int, LoadedRun] = collections.OrderedDict()
+        self._loaded: collections.OrderedDict[int, LoadedRun] = collections.OrderedDict()
         self._sessions: collections.OrderedDict[str, blind.Session] = collections.OrderedDict()
 
     def loaded_run(self, number: int) -> LoadedRun:
@@ -72,12 +72,12 @@ class Explorer:
         Raises:
             InputError: If it cannot be loaded.
         """
-        if number not in self._stages:
-            self._stages[number] = self._load(self.runs[number])
-            if len(self._stages) > _MAX_STAGES:
-                self._stages.popitem(last=False)
-        self._stages.move_to_end(number)
-        return self._stages[number]
+        if number not in self._loaded:
+            self._loaded[number] = self._load(self.runs[number])
+            if len(self._loaded) > _MAX_LOADED:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(number)
+        return self._loaded[number]
 
     def begin(self, run: int, space: Space, num_rounds: int, seen: bool) -> str:
         """A new blind session's key."""
@@ -161,9 +161,9 @@ def _scene(explorer: Explorer, turn: _Turn) -> Endpoint:
         name = request.query_params.get("space")
 
         def describe() -> Response:
-            staged = explorer.loaded_run(run)
-            space = _choose(staged, name)
-            known = scene.describe(staged, space)
+            loaded = explorer.loaded_run(run)
+            space = _choose(loaded, name)
+            known = scene.describe(loaded, space)
             return JSONResponse(scene.with_path(known, space, space.rotation(path)))
 
         return await turn.compute(request, describe)
@@ -180,12 +180,12 @@ def _frame(explorer: Explorer, turn: _Turn) -> Endpoint:
         name = request.query_params.get("space")
 
         def show() -> Response:
-            staged = explorer.loaded_run(run)
-            space = _choose(staged, name)
-            if image >= len(staged.starts):
-                raise Refusal(422, f"image: there are {len(staged.starts)}")
+            loaded = explorer.loaded_run(run)
+            space = _choose(loaded, name)
+            if image >= len(loaded.starts):
+                raise Refusal(422, f"image: there are {len(loaded.starts)}")
             basis = frames.at(space.rotation(path), time)
-            strips = frames.draw(staged, space, basis, image)
+            strips = frames.draw(loaded, space, basis, image)
             measured = frames.measure(space, basis[None])
             return _packed(
                 strips,
@@ -239,9 +239,9 @@ def _blind_frame(explorer: Explorer, turn: _Turn) -> Endpoint:
             current = session.current
             if current is None or number != session.number:
                 raise Refusal(409, "this round is not being played")
-            staged = explorer.loaded_run(session.run)
-            space = staged.spaces[session.space]
-            strips = frames.draw(staged, space, current.basis(place), current.image)
+            loaded = explorer.loaded_run(session.run)
+            space = loaded.spaces[session.space]
+            strips = frames.draw(loaded, space, current.basis(place), current.image)
             # Neither steps nor metrics nor rows: the eye alone is asked.
             return _packed(strips, {"dead": strips.dead.tolist()})
 
@@ -279,13 +279,13 @@ async def _file(request: Request) -> Response:
     return Response((PAGE / name).read_bytes(), media_type=media_type)
 
 
-def _choose(staged: LoadedRun, name: object) -> Space:
+def _choose(loaded: LoadedRun, name: object) -> Space:
     """A space by name; the main one if there is no name."""
     if name is None or name == "":
-        return next(iter(staged.spaces.values()))
-    if not isinstance(name, str) or name not in staged.spaces:
-        raise Refusal(404, f"no such space; expected one of {', '.join(staged.spaces)}")
-    return staged.spaces[name]
+        return next(iter(loaded.spaces.values()))
+    if not isinstance(name, str) or name not in loaded.spaces:
+        raise Refusal(404, f"no such space; expected one of {', '.join(loaded.spaces)}")
+    return loaded.spaces[name]
 
 
 def _packed(strips: frames.Strips, header: dict[str, Any]) -> Response:
