@@ -134,6 +134,7 @@ def _basis_test(profile: Profile, representation: Path, output: Path, seed: int)
         (
             "reproduce.basis_test",
             f"--representation={representation}",
+            f"--metrics={','.join(profile.metrics)}",
             f"--num_bases={profile.num_bases}",
             f"--num_exploratory={min(profile.num_bases, NUM_EXPLORATORY)}",
             f"--seed={seed}",

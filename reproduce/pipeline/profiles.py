@@ -43,6 +43,7 @@ class Profile:
         predictor: The recipe of the factor predictor.
         summary: What to expect, for the report.
         data_flags: Flags of `reproduce.train`, by data set, where its name does not say all.
+        metrics: Those by which latents are tested, as `reproduce.basis_test --metrics` takes them.
         released: By data set, the folder of paper/results whose released runs are tested, so that
             nothing is trained.
     """
@@ -56,6 +57,7 @@ class Profile:
     predictor: str
     summary: str
     data_flags: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    metrics: tuple[str, ...] = ("mig",)
     released: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def flags_of(self, dataset: str) -> tuple[str, ...]:
