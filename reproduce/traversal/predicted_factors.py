@@ -239,16 +239,3 @@ def classes(factors: Factors, predictions: np.ndarray) -> np.ndarray:
             chosen = angles[:, 0] if own is None else angles[np.arange(len(angles)), own]
             found.append(np.rint(chosen / (2 * np.pi) * (size - 1)) % (size - 1))
     return np.stack(found, axis=1).astype(np.int64)
-
-
-def classes_of_labels(factors: Factors, labels: np.ndarray) -> np.ndarray:
-    """The same of the data's own class indices int [n, k]: what a perfect predictor would read."""
-    found = labels.astype(np.int64)
-    for j, kind in enumerate(factors.kinds):
-        if kind == "angle":
-            turns = found[:, j]
-            if factors.symmetries:
-                own = found[:, factors.kinds.index("categorical")]
-                turns = turns * np.array(factors.symmetries)[own]
-            found[:, j] = turns % (factors.sizes[j] - 1)
-    return found
