@@ -57,13 +57,11 @@ class Units:
         activations: float32 [n, d], of the units that are active on some image.
         factors: int64 [n, k], class indices.
         factor_names: The k names.
-        num_dead: Units that are active on none, and left out.
     """
 
     activations: np.ndarray
     factors: np.ndarray
     factor_names: tuple[str, ...]
-    num_dead: int
 
 
 def units(settings: Settings, output: Path, seed: int) -> Units:
@@ -88,5 +86,4 @@ def units(settings: Settings, output: Path, seed: int) -> Units:
         values[:, live],
         dataset.factors[chosen].astype(np.int64),
         dataset.factor_names,
-        int(np.sum(~live)),
     )

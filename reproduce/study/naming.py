@@ -30,15 +30,14 @@ class Agreement:
     Attributes:
         learned, random: The mean over strips that two raters or more named; None where none were.
         num_learned, num_random: Such strips.
-        num_pairs: Pairs of which both strips were named by two raters or more.
-        p_value: The difference's over these pairs, by flipping signs; None if there are too few.
+        p_value: The difference's over pairs of such strips, by flipping signs; None if there are
+            too few pairs.
     """
 
     learned: float | None
     random: float | None
     num_learned: int
     num_random: int
-    num_pairs: int
     p_value: float | None
 
 
@@ -95,7 +94,6 @@ def compare(answers: pd.DataFrame, key: pd.DataFrame, seed: int) -> Agreement:
         float(means["random"]) if counts["random"] else None,
         int(counts["learned"]),
         int(counts["random"]),
-        len(both),
         preference.sign_flip(both, random_streams.generator(seed, random_streams.NAMES))
         if enough
         else None,

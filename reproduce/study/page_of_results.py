@@ -5,8 +5,8 @@ from __future__ import annotations
 from reproduce.reporting.figures import to_svg
 from reproduce.reporting.template import fill
 from reproduce.study import plots, responses
-from reproduce.study.results import StudyResult
 from reproduce.study.preference import MARGIN
+from reproduce.study.results import StudyResult
 from reproduce.study.sample_size import ALPHA
 
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from reproduce.reporting.figures import LEARNED, RANDOM, REFERENCE, to_png
-from reproduce.study.results import StudyResult
 from reproduce.study.preference import MARGIN, Preference
 from reproduce.study.responses import MIN_CATCH_SHARE
+from reproduce.study.results import StudyResult
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
