@@ -1,5 +1,6 @@
 """The examples of extending the kit, each put where its first line says, in a copy of the tree."""
 
+import ast
 import contextlib
 import re
 import shutil
@@ -83,6 +84,15 @@ def test_a_metric_a_model_and_a_data_set_go_through_the_chain(run, extended):
     page = (extended / "report.html").read_text(encoding="utf-8")
     for words in ("linear autoencoder", "largest share", "squared error", "stripes"):
         assert words in page
+
+
+def test_the_example_of_a_model_has_every_member_that_models_document(extended):
+    module = ast.parse((ROOT / "models" / "__init__.py").read_text(encoding="utf-8"))
+    documented = set(re.findall(r"`(\w+)\([^`]*\)`", ast.get_docstring(module)))
+    example = ast.parse((extended / "models" / "linear.py").read_text(encoding="utf-8"))
+    defined = {node.name for node in ast.walk(example) if isinstance(node, ast.FunctionDef)}
+    assert {"draw", "decode", "train_step"} <= documented
+    assert documented - defined == {"layer_chain"}  # which some have, as is said there
 
 
 def test_an_objective_is_trained_with_a_setting_of_its_own(run, extended):
