@@ -21,19 +21,21 @@ def measure(
     """Means over images, nats: -log p(x | z) at the posterior's mean z, and KL(q(z | x) || p(z)).
 
     Args:
-        model: A VAE with a Bernoulli decoder.
+        model: A VAE, with a posterior of either kind.
         dataset: The images.
         indices: int [n].
         progress: Called with the number of images since the last call.
     """
     import tensorflow as tf
 
+    from models.beta_vae import kl_from_standard_normal
+
     @tf.function(reduce_retracing=True, autograph=False)
     def losses(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        mean, log_variance = model.encode(images)
-        kl = (tf.square(mean) + tf.exp(log_variance) - 1 - log_variance) / 2
-        likelihood = model.likelihood(mean).log_prob(images)
-        return -likelihood, tf.reduce_sum(kl, axis=1)
+        # The posterior itself: of its marginal variances alone a covariance has no KL.
+        posterior = model.posterior(images)
+        likelihood = model.likelihood(posterior.mean()).log_prob(images)
+        return -likelihood, kl_from_standard_normal(posterior)
 
     sums = np.zeros(2)
     for start in range(0, len(indices), _BATCH):
