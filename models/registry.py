@@ -34,6 +34,7 @@ class Term:
             place for its value.
         prose: What the paper says that a training reached, with a place for the value; may be
             empty.
+        is_of_some: Whether some trainings of the model alone log it: it is told where it is there.
     """
 
     column: str
@@ -42,6 +43,7 @@ class Term:
     scale: Literal["linear", "from_zero", "log"] = "linear"
     limit: tuple[str, str] | None = None
     prose: str = ""
+    is_of_some: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +112,8 @@ class Model:
 
     @property
     def logged(self) -> tuple[str, ...]:
-        """The columns of training.csv by which a training is judged."""
-        return tuple(term.column for term in self.terms)
+        """The columns by which every training.csv of the model is judged."""
+        return tuple(term.column for term in self.terms if not term.is_of_some)
 
     def settings_class(self, values: Mapping[str, Any]) -> type[Settings]:
         """The class of settings with these values: `settings`, or one derived from it."""
@@ -137,7 +139,9 @@ def _beta_vae_arm(settings: BetaVAESettings, num_steps: int) -> str:
         family = settings.objective
         if not objectives.has_posterior(family):
             return family
-    return f"{family}/{'sgd' if settings.optimizer == 'sgd' else settings.posterior}"
+    if settings.optimizer != "sgd":
+        return f"{family}/{settings.posterior}"
+    return f"{family}/sgd" + ("" if settings.posterior == "diagonal" else "_full_covariance")
 
 
 def _beta_vae_settings(values: Mapping[str, Any]) -> type[BetaVAESettings]:
@@ -167,7 +171,34 @@ def _arms_of_objective(name: str) -> tuple[Arm, ...]:
             f"{title}, full covariance",
             f"the full-covariance {title}",
         ),
+        *_arms_by_sgd(name, title, title),
     )
+
+
+def _arms_by_sgd(family: str, title: str, label: str) -> tuple[Arm, ...]:
+    """Both posteriors of an objective, trained by another optimiser: a control."""
+    return (
+        Arm(
+            f"{family}/sgd",
+            f"{title}, diagonal posterior, SGD",
+            f"{label}, diagonal, SGD",
+            f"the {label} trained by SGD",
+        ),
+        Arm(
+            f"{family}/sgd_full_covariance",
+            f"{title}, full-covariance posterior, SGD",
+            f"{label}, full covariance, SGD",
+            f"the full-covariance {label} trained by SGD",
+        ),
+    )
+
+
+def _terms_of_objectives() -> tuple[Term, ...]:
+    """What single objectives log, each once."""
+    labels = {
+        column: label for name in objectives.OBJECTIVES for column, label in objectives.terms(name)
+    }
+    return tuple(Term(column, label, is_of_some=True) for column, label in labels.items())
 
 
 def _infogan_arm(settings: InfoGANSettings, num_steps: int) -> str:
@@ -195,6 +226,7 @@ _ROWS = (
                 prose="a reconstruction loss of {} nats",
             ),
             Term("kl", "KL, nats", "KL, nats an image", "from_zero", prose="a KL term of {}"),
+            *_terms_of_objectives(),
         ),
         published="on dSprites with beta 4: reconstruction 35.6, KL 15.4 (disentangling-vae, the "
         "authors' logs); MIG .03 to .35 over beta 1 to 16 (Locatello et al. 2019, from figures)",
@@ -214,12 +246,7 @@ _ROWS = (
                 "the full-covariance β-VAE",
                 primary="mig",
             ),
-            Arm(
-                "beta_vae/sgd",
-                "beta-VAE, diagonal posterior, SGD",
-                "β-VAE, diagonal, SGD",
-                "the β-VAE trained by SGD",
-            ),
+            *_arms_by_sgd("beta_vae", "beta-VAE", "β-VAE"),
             Arm("autoencoder", "plain autoencoder", "autoencoder", "the autoencoder"),
             Arm("untrained", "untrained encoder", "untrained encoder", "the untrained encoder"),
             *(

@@ -38,6 +38,13 @@ def title_of(name: str) -> str:
     return getattr(load(name), "TITLE", "")
 
 
+def terms(name: str) -> tuple[tuple[str, str], ...]:
+    """What an objective logs: columns of training.csv, each with its label for the report."""
+    objective = load(name).Objective
+    labels = objective.term_labels
+    return tuple((term, labels.get(term, term.replace("_", " "))) for term in objective.term_names)
+
+
 def has_posterior(name: str) -> bool:
     """Whether latents are drawn from a posterior, so that its covariance matters."""
     return getattr(load(name), "HAS_POSTERIOR", True)

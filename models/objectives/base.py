@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -42,12 +43,14 @@ class Objective:
 
     Attributes:
         term_names: What `loss` logs, in order; loss, reconstruction and KL are logged anyway.
+        term_labels: What the report calls a term, where its name does not say its unit.
         settings: The model's.
         weight_decay: The decoupled decay of encoder's and decoder's kernels (Loshchilov & Hutter
             2019); None: there is none.
     """
 
     term_names: tuple[str, ...] = ()
+    term_labels: ClassVar[Mapping[str, str]] = {}
     weight_decay: float | None = None
 
     def __init__(self, settings: BetaVAESettings, rng: np.random.Generator) -> None:
@@ -93,6 +96,7 @@ class Penalised(Objective):
     """
 
     term_names = ("beta", "penalty")
+    term_labels: ClassVar[Mapping[str, str]] = {"penalty": "penalty of the objective, nats"}
 
     def penalty(self, batch: Batch) -> tf.Tensor:
         """What is added once beta is at its end, with its weights, in nats an image."""

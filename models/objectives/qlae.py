@@ -16,7 +16,8 @@ KL is logged for nothing.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +59,10 @@ class Objective(base.Objective):
     """Reconstruction from quantised latents, with what holds them and the encoder together."""
 
     term_names = ("quantization", "commitment")
+    term_labels: ClassVar[Mapping[str, str]] = {
+        "quantization": "quantisation loss, nats",
+        "commitment": "commitment loss, nats",
+    }
 
     def __init__(self, settings: Settings, rng: np.random.Generator) -> None:
         """Makes the values, and the optimiser that trains them."""

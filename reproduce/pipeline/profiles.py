@@ -260,7 +260,7 @@ PROFILES = {
                 ),
                 *(
                     arm
-                    for name in ("factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
+                    for name in ("factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "capacity")
                     for arm in _pair(f"locatello2019_{name}", name)
                 ),
                 PlannedArm("infogan", "infogan", "infogan_cr_dsprites"),

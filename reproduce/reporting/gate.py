@@ -13,6 +13,7 @@ import pandas as pd
 
 from data.files import InputError
 from models.registry import MODELS, Model
+from reproduce.reporting import result_tables
 from reproduce.training.run_directory import RunDirectory, read_log
 
 READ = 0.8  # of the skill on real images that reading from reconstructions must reach
@@ -106,7 +107,7 @@ def judge(run: RunDirectory, supervised: float | None) -> Outcome | None:
         reasons.append(f"MIG of the supervised rotation {value}; at least {SUPERVISED} is wanted")
     if "discriminator_accuracy" in model.logged:
         log = read_log(run.training_file, ["step", "discriminator_accuracy"], ())
-        accuracy = log["discriminator_accuracy"].tail(max(1, len(log) // 10)).mean()
+        accuracy = result_tables.at_end(log, "discriminator_accuracy")
         if not accuracy >= ACCURACY:
             reasons.append(
                 f"the discriminator tells {accuracy:.2f} of the images; {ACCURACY} is wanted"

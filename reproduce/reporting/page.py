@@ -330,7 +330,7 @@ def _curves(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
 
 
 def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
-    """What trainings reached at their end, seed by seed, beside what was published."""
+    """What trainings ended with, seed by seed, beside what was published."""
     arms: dict[str, list[SeedResult]] = {}
     for result in trained:
         if _origin(result) is None:
@@ -338,20 +338,21 @@ def _reached(trained: Sequence[SeedResult]) -> list[dict[str, str]]:
     rows = []
     for arm, seeds in arms.items():
         model = MODELS[_model(seeds[0])]
-        columns = ["step", *(term.column for term in model.terms)]
+        columns = ["step", *model.logged]
         logs = [
             result_tables.read(result.run.training_file, columns, min_rows=0)
             for result in seeds
             if result.run
         ]
-        ends = [log.iloc[-1] for log in logs if len(log)]
-        if not ends:
+        logs = [log for log in logs if len(log)]
+        if not logs:
             rows.append({"arm": names.name(arm), "reached": "not trained", "published": ""})
             continue
         parts = []
         for term in model.terms:
-            values = ", ".join(f"{end[term.column]:.3g}" for end in ends)
-            parts.append(f"{term.label} {values}")
+            if all(term.column in log for log in logs):
+                values = ", ".join(f"{result_tables.at_end(log, term.column):.3g}" for log in logs)
+                parts.append(f"{term.label} {values}")
         rows.append(
             {
                 "arm": names.name(arm),

@@ -35,6 +35,16 @@ def read(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.DataFrame:
     return frame
 
 
+def at_end(log: pd.DataFrame, column: str) -> float:
+    """What a training ended with: the mean of a logged column over the last tenth of the log.
+
+    Args:
+        log: training.csv, of at least one row.
+        column: One of its columns, of numbers.
+    """
+    return float(log[column].tail(max(1, len(log) // 10)).mean())
+
+
 def write(file: Path, table: pd.DataFrame) -> None:
     """Writes a result table."""
     write_text(file, table.to_csv(index=False))

@@ -13,7 +13,7 @@ import scipy.stats
 from data import random_streams
 from data.files import InputError
 from models import registry as models_registry
-from models.registry import ARMS, MODELS
+from models.registry import ARMS, MODELS, PRIMARY
 from reproduce.basis import over_seeds, significance
 from reproduce.metrics.registry import DECODER_SIDE, sign_of
 from reproduce.reporting import gate, result_tables
@@ -284,7 +284,7 @@ def _difference_interval(
 def _fits(seeds: Sequence[SeedResult], others: Sequence[SeedResult]) -> tuple[str, bool]:
     """Whether two arms' trainings ended alike, in words and as a fact.
 
-    A term is the mean over the last tenth of a log. Empty, and true, where nothing was trained.
+    By the terms that every training of a model logs. Empty, and true, where nothing was trained.
     """
     if not all(result.run for result in (*seeds, *others)):
         return "", True
@@ -293,13 +293,17 @@ def _fits(seeds: Sequence[SeedResult], others: Sequence[SeedResult]) -> tuple[st
     if any(config.origin is not None or config.recipe.num_steps == 0 for config in configs):
         return "", True
     models = [MODELS[config.recipe.model] for config in configs]
-    terms = [term for term in models[0].terms if all(term in model.terms for model in models)]
+    terms = [
+        term
+        for term in models[0].terms
+        if not term.is_of_some and all(term in model.terms for model in models)
+    ]
     parts, match = [], True
     for term in terms:
         ends = []
         for group in runs:
             logs = [read_log(run.training_file, ["step", term.column], ()) for run in group]
-            ends.append([log[term.column].tail(max(1, len(log) // 10)).mean() for log in logs])
+            ends.append([result_tables.at_end(log, term.column) for log in logs])
         mean, other = float(np.mean(ends[0])), float(np.mean(ends[1]))
         apart = abs(mean - other) / max(abs(mean), abs(other), 1e-12)
         match &= apart <= MATCHED
@@ -332,7 +336,7 @@ def _adjust(verdicts: pd.DataFrame, contrasts: pd.DataFrame) -> None:
             rows = verdicts[here & (~of_vae | keys[2].eq(setting))].index
             pairs = pd.Index([])
             if contrast_keys is not None:
-                of_setting = contrast_keys[0].isin(CONTRASTS) & contrast_keys[2].eq(setting)
+                of_setting = contrast_keys[0].isin(PRIMARY) & contrast_keys[2].eq(setting)
                 chosen = of_setting & contrasts["data_set"].eq(dataset)
                 pairs = contrasts[chosen & contrasts["metric"].eq("mig")].index
             if not len(rows):

@@ -115,9 +115,8 @@ _FACES_PATCH = dataclasses.replace(
 def _with_objective(settings: BetaVAESettings, name: str, **changes: Any) -> BetaVAESettings:
     """The same settings under another objective, in the class that it has."""
     values = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    made: BetaVAESettings = objectives.load(name).Settings(
-        **{**values, "objective": name, **changes}
-    )
+    of_objective = getattr(objectives.load(name), "Settings", BetaVAESettings)
+    made: BetaVAESettings = of_objective(**{**values, "objective": name, **changes})
     return made
 
 
@@ -148,6 +147,7 @@ _LOCATELLO_OBJECTIVES: dict[str, dict[str, Any]] = {
     "dip_vae_i": {"lambda_od": 10.0, "lambda_d": 100.0},
     "dip_vae_ii": {"lambda_od": 10.0, "lambda_d": 10.0},
     "factor_vae": {"tc_weight": 30.0},
+    "capacity": {"capacity": 25.0, "gamma": 1000.0, "ramp_steps": 100_000},  # AnnealedVAE
 }
 
 # Bits per dimension still fall at its end (.36 at 32,000 images, .25 at 80,000, .18 at 160,000):

@@ -13,7 +13,7 @@ from data import own_npz
 from data.files import InputError
 from models import objectives, registry
 from models.objectives.base import Batch
-from models.settings import BetaVAESettings
+from models.settings import OPTIMIZERS, BetaVAESettings, GlowSettings, InfoGANSettings
 from reproduce.training import recipes
 from reproduce.training.run_directory import RunConfig, RunDirectory
 
@@ -24,6 +24,11 @@ WEIGHTS = {
     "dip_vae_ii": ("lambda_od", "lambda_d"),
     "info_vae": ("mmd_weight",),
     "factor_vae": ("tc_weight",),
+}
+WITHOUT_RECIPES = {
+    ("locatello2019", "info_vae"),  # neither was in their study
+    ("locatello2019", "qlae"),
+    ("patch", "capacity"),
 }
 NARROW = {"factor_vae": {"discriminator_widths": (8, 8)}}
 OF_SMALL_NETWORK = {"network": "compact", "num_latents": 3, "beta_start": 0.5, "beta": 2.0}
@@ -62,14 +67,13 @@ def test_with_a_weight_of_zero_a_step_is_the_beta_vaes_to_the_bit(name, of_beta_
         np.testing.assert_array_equal(found[variable], value, err_msg=variable)
 
 
-@pytest.mark.parametrize("name", [*WEIGHTS, "qlae"])
+@pytest.mark.parametrize("name", [*WEIGHTS, "capacity", "qlae"])
 def test_recipes_of_both_scales_train_and_are_told_apart(name, tensorflow, tiny):
     dataset = own_npz.load(tiny)
     for prefix, posterior in itertools.product(("patch", "locatello2019"), POSTERIORS):
         recipe = recipes.RECIPES.get(f"{prefix}_{name}")
         if recipe is None:
-            assert prefix == "locatello2019"
-            assert name in ("info_vae", "qlae")
+            assert (prefix, name) in WITHOUT_RECIPES
             continue
         changes = {"posterior": posterior, "network": "compact"}
         if name == "factor_vae":
@@ -148,4 +152,26 @@ def test_arms_of_an_objective_are_contrasted_with_its_full_covariance():
     for name in WEIGHTS:
         assert registry.ARMS[f"{name}/diagonal"].control == f"{name}/full_covariance"
         assert registry.ARMS[f"{name}/full_covariance"].control is None
-    assert registry.MODELS["beta_vae"].arm(settings("capacity"), 1) == "beta_vae/diagonal"
+    assert registry.MODELS["beta_vae"].arm(settings("capacity"), 1) == "capacity/diagonal"
+
+
+def test_whatever_is_trained_is_an_arm_with_a_title_and_its_logged_terms_have_labels():
+    model = registry.MODELS["beta_vae"]
+    labelled = {term.column for term in model.terms}
+    for name, posterior, optimizer, num_steps in itertools.product(
+        objectives.OBJECTIVES, POSTERIORS, OPTIMIZERS, (0, 9)
+    ):
+        own = settings(name, posterior=posterior, optimizer=optimizer)
+        arm = registry.ARMS[model.arm(own, num_steps)]
+        title = objectives.title_of(name) or "beta-VAE"
+        if num_steps and name != "autoencoder":
+            assert arm.title.startswith(title)
+            if objectives.has_posterior(name):
+                assert ("full-covariance" in arm.title) == (posterior == "full_covariance")
+                assert ("SGD" in arm.title) == (optimizer == "sgd")
+        assert labelled >= set(objectives.load(name).Objective.term_names)
+    assert dict(objectives.terms("factor_vae"))["penalty"] == "penalty of the objective, nats"
+    for key, made in (("infogan", InfoGANSettings), ("glow", GlowSettings)):
+        assert registry.MODELS[key].arm(made(), 9) in registry.ARMS
+    gaussian = InfoGANSettings(codes="gaussian")
+    assert registry.MODELS["infogan"].arm(gaussian, 9) in registry.ARMS
