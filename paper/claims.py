@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from paper.sources import Results
-from paper.words import listing, markup
+from paper.words import listing, markup, plain
 from reproduce.reporting import claim_checks, ledger
 
 FILE = Path(__file__).parent / "claims.toml"
@@ -26,6 +26,19 @@ class Judged:
     claim: ledger.Claim
     verdict: str
     measured: str
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the verdict is that of a test."""
+        check = self.claim.check
+        is_judged = self.verdict not in (ledger.NOT_YET_RUN, UNAVAILABLE)
+        return is_judged and check is not None and bool(check.test)
+
+    @property
+    def by(self) -> str:
+        """What alone a verdict rests on, where that is less than the claim says; or empty."""
+        check = self.claim.check
+        return f"by {check.by} alone" if self.is_tested and check is not None and check.by else ""
 
 
 def judge(results: Results) -> list[Judged]:
@@ -70,7 +83,7 @@ def table(results: Results) -> pd.DataFrame:
             "says": one.claim.says.replace("+-", " ± "),
             "sure": one.claim.sureness,
             "runs on": f"{one.claim.runs_on}: {one.claim.because}",
-            "verdict": one.verdict,
+            "verdict": f"{one.verdict}, {one.by}" if one.by else one.verdict,
             "measured": one.measured,
         }
         for one in judge(results)
@@ -117,7 +130,11 @@ def counts(results: Results) -> str:
         for verdict in (*ledger.VERDICTS, UNAVAILABLE)
         if any(one.verdict == verdict for one in judged)
     ]
-    return f"Of {len(judged)} claims of {papers} papers, {listing(each)}."
+    tested = sum(one.is_tested for one in judged)
+    return (
+        f"Of {len(judged)} claims of {papers} papers, {listing(each)}. {tested} verdicts are those "
+        f"of tests, each at {plain(claim_checks.LEVEL)} and not corrected for their number."
+    )
 
 
 def contradicted(results: Results) -> str:
@@ -125,8 +142,8 @@ def contradicted(results: Results) -> str:
     against = [one for one in judge(results) if one.verdict == claim_checks.CONTRADICTED]
     if not against:
         return "No claim is contradicted."
-    said = [
-        f"“{markup(one.claim.says.rstrip('.'))}” ({markup(one.claim.setting.split(';')[0])})"
-        for one in against
-    ]
+    said = []
+    for one in against:
+        where = ": ".join(filter(None, (one.by, one.claim.setting.split(";")[0])))
+        said.append(f"“{markup(one.claim.says.rstrip('.'))}” ({markup(where)})")
     return f"Contradicted: {'; '.join(said)}."

@@ -5,7 +5,8 @@ There are three kinds of checks:
 - A **figure** must be within the claim's tolerance: reproduced or not reproduced.
 - A **criterion** is a relation such as "> 0", or a statement that is true or false: reproduced,
   not reproduced, or contradicted where what speaks against the claim was named before.
-- A **test** of a difference, or of there being none, is decided by p-values at .05 alone:
+- A **test** of a difference, or of there being none, is decided by p-values at .05 alone. Each
+  claim is tested for itself: no level is corrected for how many there are, and every row says so:
 
   - *difference*: reproduced if every p is at most .05; contradicted if every one of the opposite
     direction is; else inconclusive.
@@ -77,6 +78,7 @@ class Check:
         effects: For an equality by MIG, the seeds' basis_test.csv, a pattern: the effect is that of
             each family whose p-value is asked for.
         stand_in: Whether this is another experiment than the claim's own.
+        by: What alone stands for the claim's own words, where it is less than they say.
         show: Further columns of the same rows, numbers or texts, for the record.
     """
 
@@ -88,6 +90,7 @@ class Check:
     against: Source | None = None
     effects: str = ""
     stand_in: bool = False
+    by: str = ""
     show: tuple[str, ...] = ()
 
 
@@ -145,6 +148,7 @@ def parse(table: Any, name: str) -> Check:
         against,
         table.get("effects", ""),
         table.get("stand_in", False),
+        table.get("by", ""),
         tuple(table.get("show", ())),
     )
     for value in (check.expect, check.contradicted):
@@ -351,8 +355,9 @@ def _describe(
     seeds = _seeds(found.rows)
     if seeds:
         parts.append(f"seeds {' '.join(seeds)}")
-    if told:
-        parts.append(told)
+    parts += [told] if told else []
+    parts += [f"by {check.by} alone"] if check.by else []
+    parts += [f"tested at {LEVEL}, not corrected"] if check.test else []
     files = [found.source.file, *([other.source.file] if other else []), check.effects]
     base = results.resolve().name
     named = dict.fromkeys(posixpath.normpath(posixpath.join(base, f)) for f in files if f)

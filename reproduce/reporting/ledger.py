@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 from data.files import InputError
-from reproduce.reporting import claim_checks
+from reproduce.reporting import claim_checks, published_settings
 from reproduce.reporting.claim_checks import Check, Finding
+from reproduce.reporting.published_settings import PublishedSettings
 
 NOT_YET_RUN = "not yet run"
 VERDICTS = (
@@ -42,6 +43,7 @@ class Claim:
         because: Why there, or why nowhere.
         tolerance: A number for a figure, a criterion in words for a statement.
         check: None where nothing in this kit can decide it.
+        settings: Of a row about how models were trained, what a recipe is held against.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Claim:
     measured: str
     verdict: str
     check: Check | None = None
+    settings: PublishedSettings | None = None
 
     @property
     def source(self) -> str:
@@ -70,7 +73,8 @@ class Claim:
         return "C, decides nothing" if self.sure == "C" else self.sure
 
 
-_KEYS = tuple(field.name for field in dataclasses.fields(Claim) if field.name != "check")
+_TABLES = ("check", "settings")
+_KEYS = tuple(field.name for field in dataclasses.fields(Claim) if field.name not in _TABLES)
 
 
 def read(file: Path) -> tuple[Claim, ...]:
@@ -112,8 +116,11 @@ def parse(text: str) -> tuple[Claim, ...]:
 
 def _claim(table: Any, number: int) -> Claim:
     name = f"claim {table.get('id', number)}" if isinstance(table, dict) else f"claim {number}"
-    if not isinstance(table, dict) or not set(_KEYS) <= set(table) <= {*_KEYS, "check"}:
-        raise InputError(f"{name}: expected the keys {', '.join(_KEYS)}, and check where it is run")
+    if not isinstance(table, dict) or not set(_KEYS) <= set(table) <= {*_KEYS, *_TABLES}:
+        raise InputError(
+            f"{name}: expected the keys {', '.join(_KEYS)}, check where it is run, and settings "
+            "where it has some"
+        )
     for key in _KEYS:
         kinds = (str, int, float) if key == "tolerance" else (str,)
         if not isinstance(table[key], kinds) or isinstance(table[key], bool):
@@ -122,7 +129,8 @@ def _claim(table: Any, number: int) -> Claim:
         if table[key] not in known:
             raise InputError(f"{name}: unknown {key} {table[key]!r}; expected {', '.join(known)}")
     check = claim_checks.parse(table["check"], name) if "check" in table else None
-    claim = Claim(**{key: table[key] for key in _KEYS}, check=check)
+    settings = published_settings.parse(table["settings"], name) if "settings" in table else None
+    claim = Claim(**{key: table[key] for key in _KEYS}, check=check, settings=settings)
     for key in ("setting", "because"):
         if not getattr(claim, key):
             raise InputError(f"{name}: has no {key}")

@@ -16,7 +16,7 @@ from data.files import InputError
 from reproduce.basis import bases
 from reproduce.metrics import registry
 from reproduce.pipeline.profiles import PROFILES
-from reproduce.reporting import claim_checks, ledger
+from reproduce.reporting import claim_checks, ledger, published_settings
 from reproduce.training import recipes
 
 FILE = ROOT / "paper" / "claims.toml"
@@ -244,6 +244,66 @@ def test_every_file_that_is_checked_is_written_by_its_commands():
             assert stem in claim.command, (claim.id, stem)
 
 
+OF_SETTINGS = [claim for claim in CLAIMS if claim.settings]
+
+
+@pytest.mark.parametrize("claim", OF_SETTINGS, ids=lambda claim: claim.id)
+def test_what_profile_paper_trains_is_a_point_of_the_published_grid(claim):
+    arms = [
+        arm
+        for arm in PROFILES["paper"].arms["dsprites"]
+        if arm.model == "beta_vae" and arm.recipe == claim.settings.recipe
+    ]
+    assert {arm.changes["posterior"] for arm in arms} == {"diagonal", "full_covariance"}
+    assert f"recipe {claim.settings.recipe} of make reproduce PROFILE=paper" in claim.setting
+    for arm in arms:
+        planned = recipes.override(recipes.RECIPES[arm.recipe], dict(arm.changes))
+        assert claim.settings.departures(planned) == []
+    longer = recipes.override(recipes.RECIPES[claim.settings.recipe], {"num_steps": 10})
+    assert claim.settings.departures(longer) == ["num_steps is 10; published is 300000"]
+
+
+def test_every_objective_of_their_study_has_its_settings_and_beta_all_of_them():
+    recipes_of = {claim.settings.recipe: claim.settings for claim in OF_SETTINGS}
+    planned = [a for a in PROFILES["paper"].arms["dsprites"] if a.model == "beta_vae"]
+    assert {arm.recipe for arm in planned} == set(recipes_of)
+    betas = {float(arm.changes["beta"]) for arm in planned if "beta" in arm.changes}
+    assert betas == {point["beta"] for point in recipes_of["locatello2019"].points()}
+
+
+def test_values_of_a_grid_belong_together():
+    settings = published_settings.PublishedSettings(
+        "locatello2019_dip_vae_i", {}, {"lambda_od": [1, 2], "lambda_d": [10, 20]}
+    )
+    recipe = recipes.RECIPES["locatello2019_dip_vae_i"]
+
+    def departures(off_diagonal: int, diagonal: int) -> list[str]:
+        changes = {"lambda_od": str(off_diagonal), "lambda_d": str(diagonal)}
+        return settings.departures(recipes.override(recipe, changes))
+
+    assert departures(1, 10) == departures(2, 20) == []
+    (told,) = departures(1, 20)
+    assert "is no point of the grid" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('recipe = "quick"\nfixed = {}', "expected settings with the keys"),
+        ('recipe = "no"\nfixed = {}\ngrid = { beta = [1] }', "unknown recipe 'no'"),
+        ('recipe = "quick"\nfixed = {}\ngrid = { beta = 1 }', "expected lists of one length"),
+        (
+            'recipe = "quick"\nfixed = {}\ngrid = { beta = [1], gamma = [1, 2] }',
+            "expected lists of one length",
+        ),
+        ('recipe = "quick"\nfixed = 1\ngrid = { beta = [1] }', "fixed is 1; expected a table"),
+    ],
+)
+def test_damaged_settings_are_told(settings, message):
+    with pytest.raises(InputError, match=f"claim memory: .*{re.escape(message)}"):
+        ledger.parse(f"{SMALL}[claim.settings]\n{settings}\n")
+
+
 def evaluate_all(file: Path, results: Path) -> dict[str, ledger.Finding]:
     found = {claim.id: ledger.evaluate(claim, results) for claim in ledger.read(file)}
     return {name: finding for name, finding in found.items() if finding is not None}
@@ -262,7 +322,8 @@ def test_findings_say_what_was_measured_where(small, results):
     )
     assert findings["order"].measured == (
         "value 0.2 (mean of 2, sd 0.14) against 0.3 (mean of 2, sd 0.14), seeds 1 2, "
-        "p 0.83 by permutation of seeds, inconclusive since p = 0.83 is above 0.05 "
+        "p 0.83 by permutation of seeds, inconclusive since p = 0.83 is above 0.05, "
+        "tested at 0.05, not corrected "
         "(short/runs/a-seed*/scores.csv, short/runs/b-seed*/scores.csv)"
     )
 
@@ -460,6 +521,23 @@ def test_a_comparison_is_permuted_over_seeds(tmp_path, a, b, verdict):
     assert finding.verdict == verdict
     assert "(mean of 3" in finding.measured  # the row over seeds is none of them
     assert "seeds 0 1 2" in finding.measured
+
+
+def test_a_tested_row_says_its_level_and_what_alone_stands_for_the_claim(tmp_path):
+    p = {"haar_p": 0.01, "haar_active_p": 0.02}
+    told = judged(tmp_path, p, **EQUALITY, by="MIG").measured
+    assert "by MIG alone, tested at 0.05, not corrected (" in told
+    of_figure = judged(tmp_path, {}, expect=1.0, where={"metric": "mig"}).measured
+    assert "tested" not in of_figure
+
+
+def test_every_tested_row_of_the_ledger_says_its_level():
+    for claim in CLAIMS:
+        tested = bool(claim.check and claim.check.test and claim.measured)
+        assert ("tested at 0.05, not corrected" in claim.measured) == tested, claim.id
+    of_viewers = [c for c in CLAIMS if c.source == "crossvalidated2019" and c.measured]
+    assert of_viewers
+    assert all(c.check and f"by {c.check.by} alone" in c.measured for c in of_viewers)
 
 
 def test_no_p_value_of_the_ledger_above_the_level_is_reproduced():
