@@ -7,6 +7,7 @@ import numpy as np
 from models.registry import MODELS
 from paper.sources import POSTERIORS, PROSE, SYSTEMS, Results
 from paper.words import decimal, listing, p_value, plain, thousands
+from reproduce.reporting.result_tables import at_end
 
 _LOCATELLO = (300_000, 64)  # steps, and images in each
 
@@ -40,18 +41,20 @@ def floors(results: Results, profile: str) -> str:
 
 
 def reached(results: Results, profile: str) -> str:
-    """What the trainings reached, by their own last logged terms."""
+    """What the trainings ended with, by their own logged terms."""
     parts = []
     for arm in SYSTEMS:
         model = MODELS[arm.partition("/")[0]]
         terms = {term.column: term.prose for term in model.terms if term.prose}
-        runs = results.runs(profile, arm)
-        ends = [run.table("training.csv", ["step", *terms]).iloc[-1] for run in runs]
+        logs = [run.table("training.csv", ["step", *terms]) for run in results.runs(profile, arm)]
         means = [
-            text.format(_rough(np.mean([end[t] for end in ends]))) for t, text in terms.items()
+            text.format(_rough(float(np.mean([at_end(log, term) for log in logs]))))
+            for term, text in terms.items()
         ]
         parts.append(f"{PROSE[arm]} reached {listing(means)}")
-    return f"In means over seeds, {'; '.join(parts)}."
+    return (
+        f"In means over seeds and over the last tenth of each training's log, {'; '.join(parts)}."
+    )
 
 
 def _rough(value: float) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 
 from models.registry import MODELS
+from paper import effects
 from paper.regions import paragraph, table
 from paper.sources import POSTERIORS, PROSE, SYSTEMS, MissingError, Results, name
-from paper.words import count, decimal, listing, p_value, plain, thousands
+from paper.words import count, decimal, interval, listing, p_value, plain, thousands
 from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARGIN
 from reproduce.reporting import gate, names
 
@@ -98,8 +99,9 @@ def answers(results: Results, data: Mapping[str, str]) -> str:
 def difference(row: Mapping[str, Any]) -> str:
     """The learned basis less the mean of random ones, with its interval where there is one."""
     value = row["haar_observed"] - row["haar_null_mean"]
-    low, high = row.get("haar_low", math.nan), row.get("haar_high", math.nan)
-    return decimal(value) + ("" if pd.isna(low) else f" ({decimal(low)} to {decimal(high)})")
+    if pd.isna(row.get("haar_low", math.nan)):
+        return decimal(value)
+    return f"{decimal(value)} ({interval((row['haar_low'], row['haar_high']))})"
 
 
 def _p(value: Any) -> str:
@@ -160,6 +162,7 @@ def verdicts(results: Results, profile: str, data: str) -> str:
         for part in (
             paragraph(
                 *_by_verdict(results, profile, data),
+                *_parts(results, profile),
                 contrast(results, profile),
                 f"The VAEs: {training(results, profile)}.",
             ),
@@ -188,10 +191,22 @@ def _claim(row: Mapping[str, Any]) -> str:
     if found == ALIGNED:
         return "match the factors better than random ones do"
     if found == EQUIVALENT:
-        return f"match the factors as random ones do, within {plain(MARGIN)} MIG"
+        decided = f"by the 90% interval of the difference, {interval(effects.narrow(row))}"
+        says = f"match the factors as random ones do, within {plain(MARGIN)} MIG ({decided})"
+        below = f"95% interval {interval((row['haar_low'], row['haar_high']))}"
+        return f"{says}, though slightly worse ({below})" if effects.is_below(row) else says
     if row["special"]:
         return "are inconclusive: better than random ones by the test alone, not after correction"
     return "are inconclusive: not distinguishable from random ones, nor shown to be equivalent"
+
+
+def _parts(results: Results, profile: str) -> list[str]:
+    """Of aligned arms, which factor makes most of the difference."""
+    return [
+        effects.largest_part(results, profile, arm)
+        for arm in SYSTEMS
+        if verdict(results.primary(profile, arm)) == ALIGNED
+    ]
 
 
 def contrast(results: Results, profile: str, start: str = "The contrast") -> str:
@@ -204,16 +219,16 @@ def contrast(results: Results, profile: str, start: str = "The contrast") -> str
     better = "match the factors better than those of the full-covariance one"
     size = ""
     if pd.notna(row.get("low")):
-        interval = f"95% interval {decimal(row['low'])} to {decimal(row['high'])}"
-        size = f"a difference of {decimal(row['difference'])} MIG, {interval}; "
+        size = f"a difference of {decimal(row['difference'])} MIG, 95% interval "
+        size += f"{interval((row['low'], row['high']))}; "
     seeds = count(int(row["num_seeds"]))
     text = (
         f"{start} {shows} that the axes of the diagonal posterior {better} ({size}"
         f"p {p_value(row['p_value'])}, after correction {_p(row['holm_p'])}; "
-        f"{seeds} seeds an arm allow {_p(row['smallest_p'])} at best)."
+        f"with {seeds} seeds of each it cannot be below {_p(row['smallest_p'])})."
     )
     if "fits_match" in row and not row["fits_match"]:
-        text += " The two arms' losses do not end alike, so that it may be a contrast of fits."
+        text += " Their losses do not end alike, so that it may come from how well each fits."
     return text
 
 

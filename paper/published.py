@@ -57,16 +57,18 @@ def over_all(results: Results) -> str:
         f"In {count(len(mig))} VAEs of CelebA that others published, MIG on rendered faces is "
         f"{decimal(mig['observed'].min())} to {decimal(mig['observed'].max())}, where random bases "
         f"have {decimal(mig['haar_null_mean'].min())} to {decimal(mig['haar_null_mean'].max())} "
-        f"({_largest_p(results, table)}; one seed each, exploratory). {_largest_part(table)} "
-        f"{'; '.join(parts)}."
+        f"({_largest_p(results, table)}; one seed each, exploratory). "
+        + " ".join(filter(None, (largest_part(table), f"{'; '.join(parts)}.")))
     )
 
 
-def _largest_part(table: pd.DataFrame) -> str:
-    """How much of MIG is one factor's gap, where that is most of all."""
+def largest_part(table: pd.DataFrame) -> str:
+    """How much of MIG is one factor's gap; empty if no factor has half of it on average."""
     gaps = table.pivot(index="model", columns="factor", values="gap")
     shares = gaps.div(gaps.sum(axis=1), axis=0)
     factor = str(shares.mean().idxmax())
+    if shares[factor].mean() < 0.5:
+        return ""
     low, high = 100 * shares[factor].min(), 100 * shares[factor].max()
     return f"Of that MIG {low:.0f}% to {high:.0f}% is {plain(factor)} alone."
 

@@ -22,8 +22,10 @@ def summary(results: Results) -> str:
     models = known["model"].nunique()
     start = (
         f"{count(models).capitalize()} such models were tested on the kit's rendered faces, by MIG "
-        f"and then factor by factor ({thousands(known['num_bases'].max())} random bases; factors "
-        "after Holm's correction, against both nulls; one seed each, exploratory)."
+        f"and then factor by factor, against {thousands(known['num_bases'].max())} random bases of "
+        "all latents and as many of the *active* ones, those that a model uses (factors after "
+        "Holm's correction for their number; one seed each; exploratory, since they had been "
+        "looked at before)."
     )
     by_mig = f"The axes of {count(len(special))} of them have a higher MIG than random ones" + (
         f" ({_range(special['observed'])} against {_range(special['haar_null_mean'])}; "
@@ -31,6 +33,7 @@ def summary(results: Results) -> str:
         if len(special)
         else "."
     )
+    share = published.largest_part(known)
     counts = known[known["verdict"] == "stands out"]["factor"].value_counts()
     parts = [
         f"{published.plain(str(factor))} in {count(number)}" for factor, number in counts.items()
@@ -43,7 +46,7 @@ def summary(results: Results) -> str:
         published.plain(str(factor)) for factor in known["factor"].unique() if factor not in judged
     ]
     left = f"Left out, not in these latents as far as rendered faces tell: {listing(out)}."
-    return paragraph(start, by_mig, by_factor, none, left if out else "")
+    return paragraph(start, by_mig, share, by_factor, none, left if out else "")
 
 
 def by_model(results: Results) -> str:

@@ -1,4 +1,4 @@
-r"""Fills the marked regions of README.md and docs/ from result files.
+r"""Fills the marked regions of README.md, docs/ and paper/results/README.md from result files.
 
 Whatever stands between the marks `begin: NAME` and `end` is written by this program, so that
 nothing measured is typed by hand. A test checks that the pages are as this program writes them.
@@ -18,7 +18,7 @@ from data.files import InputError, write_text
 from reproduce import program
 
 _RESULTS = flags.DEFINE_string("results", "paper/results", "The folder of result files.")
-_ROOT = flags.DEFINE_string("root", ".", "The folder of README.md and docs/.")
+_ROOT = flags.DEFINE_string("root", ".", "The repository's root, with README.md and docs/.")
 
 
 def main() -> None:

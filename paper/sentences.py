@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper import beta, claims, diagnostics, mechanisms, published, studies
+from paper import beta, claims, diagnostics, effects, mechanisms, published, studies
 from paper.plots import METRICS
 from paper.sources import (
     CONTROLS,
@@ -29,12 +29,19 @@ from paper.sources import (
     Results,
     name,
 )
-from paper.words import count, decimal, listing, p_value, plain, printed_p, sentence, signed
+from paper.words import (
+    count,
+    decimal,
+    interval,
+    listing,
+    p_value,
+    plain,
+    printed_p,
+    sentence,
+    signed,
+)
 from reproduce.reporting import verdict_words
 
-_CONTROLS = PROSE | {
-    f"beta_vae/diagonal{TURNED}": "the diagonal β-VAE against _x_ + _y_ and _x_ − _y_",
-}
 _DATA = {
     SHORT: "dSprites, by short trainings",
     FACES: "the synthetic faces, by short trainings",
@@ -84,6 +91,9 @@ def _tested(row: dict[str, Any], what: str) -> str:
         text += f"; of the active ones {printed_p(row['haar_active_p'])}"
     text += f"; corrected {printed_p(row['holm_p'])})" if pd.notna(row["holm_p"]) else ")"
     says = _VERDICTS[outcome(row)]
+    if outcome(row) == "equivalent":
+        says += f" by the 90% interval, {interval(effects.narrow(row))}"
+        says += ", though slightly below them" if effects.is_below(row) else ""
     if outcome(row) == "special" and not row["haar_low"] > 0:
         says += ", in these seeds" if row["num_seeds"] > 1 else ", in this seed"
     return f"{text}: {says}."
@@ -201,14 +211,20 @@ def answer(results: Results, profile: str) -> str:
     for key, verb in (
         ("special", "are distinguishable from random ones"),
         ("uncorrected", "are distinguishable from random ones only before Holm's correction"),
-        ("equivalent", "are within .02 MIG of random ones"),
+        ("equivalent", "are equivalent to random ones (the 90% interval is within .02 MIG)"),
         ("same", "are not distinguishable from random ones"),
         ("inconclusive", "are not judged, since it does not pass the gate"),
     ):
         if found[key]:
             who = "those of" if parts else "the axes of"
             parts.append(f"{who} {listing(found[key])} {verb}")
-    return f"On {_DATA[profile]}, {'; '.join(parts)}."
+    below = [
+        PROSE[arm]
+        for arm in SYSTEMS
+        if outcome(row := results.primary(profile, arm)) == "equivalent" and effects.is_below(row)
+    ]
+    added = f" Equivalent or not, those of {listing(below)} lie slightly below." if below else ""
+    return f"On {_DATA[profile]}, {'; '.join(parts)}.{added}"
 
 
 def mechanism(results: Results, profile: str) -> str:
@@ -332,15 +348,38 @@ def leak(results: Results, profile: str) -> str:
 
 def controls(results: Results) -> str:
     """In which controls the axes are distinguishable from random ones by MIG, and in which not."""
-    table = results.table(f"{CONTROLS}/verdict.csv", ["model", "metric", "special"])
-    table = table[table["metric"] == "mig"]
+    columns = ["model", "metric", "special", "haar_observed", "haar_null_mean"]
+    table = results.table(f"{CONTROLS}/verdict.csv", columns)
+    table = table[table["metric"] == "mig"].set_index("model")
+    turned = table.index.str.endswith(TURNED)
     groups = []
     for special, verb in ((True, "are distinguishable"), (False, "are not distinguishable")):
-        models = table.loc[table["special"].astype(bool) == special, "model"]
+        models = table.index[table["special"].astype(bool).eq(special) & ~turned]
         if len(models):
-            named = listing([_CONTROLS.get(str(model), name(str(model))) for model in models])
+            named = listing([PROSE.get(str(model), name(str(model))) for model in models])
             groups.append(f"{verb} from random ones in {named}")
-    return f"By MIG, the axes {'; they '.join(groups)}."
+    says = [f"By MIG, the axes {'; they '.join(groups)}."] if groups else []
+    says += [_in_turned_frame(table, str(model)) for model in table.index[turned]]
+    return " ".join(says)
+
+
+def _in_turned_frame(table: pd.DataFrame, model: str) -> str:
+    """What is left of an arm's MIG where two of its factors are replaced by sum and difference."""
+    rows = {str(key): row for key, row in table.to_dict("index").items()}
+    row, key = rows[model], model.removesuffix(TURNED)
+    who = PROSE.get(key, name(key))
+    text = (
+        f"With _x_ + _y_ and _x_ − _y_ in the place of _x_ and _y_, the same latents of {who} have "
+        f"a MIG of {decimal(row['haar_observed'])}, random bases {decimal(row['haar_null_mean'])}"
+    )
+    if key in rows:
+        own = rows[key]
+        text += (
+            f" (with _x_ and _y_ themselves {decimal(own['haar_observed'])} and "
+            f"{decimal(own['haar_null_mean'])})"
+        )
+    says = "still" if row["special"] else "no longer"
+    return f"{text}: the axes are {says} distinguishable from random ones."
 
 
 def _sentences() -> dict[str, Callable[[Results], str]]:
@@ -383,7 +422,9 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
             found[f"{profile}/contrast/{metric}"] = partial(
                 contrast, profile=profile, metric=metric
             )
-            for arm in SYSTEMS:
+        for arm in SYSTEMS:
+            found[f"{profile}/{arm}/part"] = partial(effects.largest_part, profile=profile, arm=arm)
+            for metric in METRICS:
                 found[f"{profile}/{arm}/{metric}"] = partial(
                     test, profile=profile, arm=arm, metric=metric
                 )

@@ -16,6 +16,11 @@ def decimal(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def interval(ends: tuple[float, float], digits: int = 3) -> str:
+    """An interval by its ends: −.009 to −.006."""
+    return " to ".join(decimal(end, digits) for end in ends)
+
+
 def plain(value: float) -> str:
     """A number with as many decimals as it needs: .25, 0, 1."""
     text = f"{value:g}"

@@ -15,6 +15,7 @@ from reproduce.basis.significance import ALIGNED, EQUIVALENT, INCONCLUSIVE, MARG
 _CELLS = 2**16  # of the grid on which seeds' null distributions are convolved
 _MAX_FLIPPED = 16  # seeds, up to which all ways to flip signs are counted
 _RESAMPLES = 99_999
+NARROW = 0.9  # the level of the interval that judges equivalence: two one-sided tests at .05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,13 +139,16 @@ def interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
     sd = float(x.std(ddof=1))
     means = x[rng.integers(len(x), size=(9_999, len(x)))].mean(axis=1)
     boot = np.quantile(means, [0.025, 0.975])
-    half = {
-        level: scipy.stats.t.ppf((1 + level) / 2, len(x) - 1) * sd / np.sqrt(len(x))
-        for level in (0.95, 0.9)
-    }
     mean = float(x.mean())
-    ends = (mean - half[0.95], mean + half[0.95], *boot, mean - half[0.9], mean + half[0.9])
-    return Interval(mean, sd, *map(float, ends))
+    wide, narrow = (students(mean, sd, len(x), level) for level in (0.95, NARROW))
+    ends = [*wide, *map(float, boot), *narrow]
+    return Interval(mean, sd, *ends)
+
+
+def students(mean: float, sd: float, num_seeds: int, level: float) -> tuple[float, float]:
+    """Student's interval for a mean over seeds, whose standard deviation between seeds is sd."""
+    half = float(scipy.stats.t.ppf((1 + level) / 2, num_seeds - 1) * sd / np.sqrt(num_seeds))
+    return mean - half, mean + half
 
 
 def smallest_difference(critical: float, sd: float, num_seeds: int, power: float = 0.8) -> float:

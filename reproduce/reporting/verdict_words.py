@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reproduce.basis import over_seeds
 from reproduce.basis.significance import ALIGNED, EQUIVALENT, MARGIN
 from reproduce.metrics.registry import sign_of
 from reproduce.reporting import gate
@@ -37,7 +38,7 @@ def headline(verdict: Mapping[Any, Any]) -> str:
     if verdict["verdict"] == ALIGNED:
         return "aligned beyond chance"
     if verdict["verdict"] == EQUIVALENT:
-        return f"equivalent to random axes, within {MARGIN}"
+        return f"equivalent to random axes, within {MARGIN} by the 90% interval"
     if verdict["special"]:
         return "inconclusive: aligned beyond chance by itself, not after correction"
     return "inconclusive: not distinguishable from random axes"
@@ -81,7 +82,8 @@ def _claim(row: Mapping[Any, Any]) -> str:
     if row["verdict"] == EQUIVALENT:
         return (
             "the learned axes match the chosen factors as random axes do: the 90% intervals of the "
-            f"differences lie within {MARGIN} of none"
+            f"differences, which decide this (two one-sided tests at .05), lie within {MARGIN} of "
+            f"none: {_narrow(row)}"
         )
     if not row["special"]:
         return "inconclusive, the learned axes are not distinguishable from random axes"
@@ -94,6 +96,24 @@ def _claim(row: Mapping[Any, Any]) -> str:
     if row["verdict"] == ALIGNED:
         return claim
     return f"inconclusive, {claim} by this test alone, but not after the correction"
+
+
+def _narrow(row: Mapping[Any, Any]) -> str:
+    """The 90% interval against each null, and whether the axes are below it all the same."""
+    families = [family for family in NULLS if f"{family}_p" in row]
+    intervals = [
+        over_seeds.students(
+            row[f"{family}_difference"],
+            row[f"{family}_sd"],
+            int(row["num_seeds"]),
+            over_seeds.NARROW,
+        )
+        for family in families
+    ]
+    text = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in intervals)
+    if all(row[f"{family}_high"] < 0 for family in families):
+        text += ", slightly below random axes all the same"
+    return text
 
 
 def _addition(row: Mapping[Any, Any], metric: str, families: Sequence[str]) -> str:

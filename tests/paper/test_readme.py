@@ -66,6 +66,8 @@ def row(arm: str, **changes: object) -> dict[str, object]:
         "haar_null_sd": 0.01,
         "haar_p": 0.3,
         "haar_active_p": 0.2,
+        "haar_difference": 0.01,
+        "haar_sd": 0.006,  # with three seeds a half width of .0149, and of .0101 at 90%
         "haar_low": -0.005,
         "haar_high": 0.025,
         "special": False,
@@ -131,6 +133,7 @@ def test_each_verdict_is_told_by_what_the_files_hold(write):
     text = told(results)
     assert "On the data, the axes of the diagonal β-VAE (p = .001) match the factors better" in text
     assert "The axes of the full-covariance β-VAE (p = .6) match the factors as random ones" in text
+    assert "within .02 MIG (by the 90% interval of the difference, .000 to .020). The" in text
     assert "The axes of InfoGAN's codes (p = .09) are inconclusive: better than random ones" in text
     assert (
         "Glow's channels are inconclusive, since the model did not pass the gate (nothing" in text
@@ -143,11 +146,47 @@ def test_each_verdict_is_told_by_what_the_files_hold(write):
     assert "| .010 (−.005 to .025) | .001 |" in table[0]
 
 
+def test_equivalent_axes_that_lie_below_random_ones_are_told(write):
+    ends = {"haar_difference": -0.01, "haar_low": -0.0249, "haar_high": 0.0049}
+    rows = [row(arm, verdict="equivalent to random", **ends) for arm in SYSTEMS]
+    assert "slightly worse" not in told(write(rows, [contrast()]))
+    rows[1] |= {"haar_sd": 0.003, "haar_low": -0.0176, "haar_high": -0.0024}
+    text = told(write(rows, [contrast()]))
+    assert text.count("slightly worse") == 1
+    assert (
+        "The axes of the full-covariance β-VAE (p = .6) match the factors as random ones do, "
+        "within .02 MIG (by the 90% interval of the difference, −.015 to −.005), though slightly "
+        "worse (95% interval −.018 to −.002)."
+    ) in text
+
+
+def test_the_factor_that_makes_most_of_a_difference_is_named(write, tmp_path):
+    """Of the mean over seeds and factors (gap less random): .3 / 2 by colour, .02 / 2 by size."""
+    rows = [row(arm) for arm in SYSTEMS]
+    rows[0] |= {"verdict": "aligned", "special": True, "holm_p": 0.01}
+    results = write(rows, [contrast()])
+    gaps = {30: (0.5, 0.12), 31: (0.4, 0.12), 32: (0.3, 0.12)}
+    for seed, gap in gaps.items():
+        table = {"factor": ["hair_colour", "size"], "gap": gap, "null_mean": 0.1}
+        own = pd.DataFrame(table).assign(family="haar")
+        other = own.assign(family="haar_active", gap=9.0)
+        run = tmp_path / PROFILE / "runs" / f"beta_vae-diagonal-seed{seed}"
+        pd.concat([own, other]).to_csv(run / "factor_test.csv", index=False)
+    assert (
+        "Of the difference of the diagonal β-VAE, .160 MIG, .150 is one factor's alone: "
+        "hair colour."
+    ) in told(results)
+    (tmp_path / PROFILE / "runs" / "beta_vae-diagonal-seed31" / "factor_test.csv").unlink()
+    assert "one factor's alone" not in told(results)
+    rows[0] |= {"verdict": "inconclusive", "special": False}
+    assert "one factor's alone" not in told(write(rows, [contrast()]))
+
+
 def test_a_contrast_that_is_not_shown_or_of_fits_is_told(write):
     rows = [row(arm) for arm in SYSTEMS]
     text = told(write(rows, [contrast(holm_p=0.06, fits_match=False)]))
     assert "The contrast does not show that" in text
-    assert "may be a contrast of fits" in text
+    assert "it may come from how well each fits" in text
     assert "The contrast" not in told(write(rows, [contrast(metric="other")]))
 
 
@@ -212,6 +251,7 @@ def test_published_models_are_counted_by_verdict(tmp_path):
     assert "p = .03 at most" in text
     assert "What stands out: skin in two and hair colour in one. In none: light." in text
     assert "as far as rendered faces tell: smile." in text
+    assert "Of that MIG" not in text  # all factors' gaps are alike
     assert "| `two` | VAE | .200 | .100 | .2 | skin |" in published_summary.by_model(
         Results(tmp_path)
     )

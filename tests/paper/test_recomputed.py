@@ -131,6 +131,37 @@ def test_the_papers_table_and_sentences_have_these_numbers(profile):
         assert f"{written(learned.mean())} against {written(random.mean())}" in sentence
 
 
+def test_the_background_makes_most_of_what_the_diagonal_vae_has_on_faces():
+    """MIG is the mean of the factors' gaps, in the learned basis and in each random one."""
+    whole, part = [], []
+    for folder in sorted((RESULTS / "quick-faces" / "runs").glob("beta_vae-diagonal-seed*")):
+        table = pd.read_csv(folder / "factor_test.csv")
+        table = table[table["family"] == "haar"].set_index("factor")
+        excess = table["gap"] - table["null_mean"]
+        whole.append(excess.mean())
+        part.append(excess["background"] / len(excess))
+    learned, random = seeds("quick-faces", "beta_vae/diagonal", "mig")
+    assert np.mean(whole) == pytest.approx((learned - random).mean(), rel=1e-6)
+    sentence = SENTENCES["quick-faces/beta_vae/diagonal/part"](Results(RESULTS))
+    assert f"{written(np.mean(whole))} MIG, {written(np.mean(part))} is one factor's" in sentence
+    assert sentence.endswith("alone: background.")
+
+
+def test_what_decides_equivalence_is_told(profile):
+    name, table = profile
+    row = table.loc[("beta_vae/full_covariance", "mig")]
+    assert row["verdict"] == "equivalent to random"
+    learned, random = seeds(name, "beta_vae/full_covariance", "mig")
+    low, high = scipy.stats.t.interval(
+        0.9, len(learned) - 1, (learned - random).mean(), scipy.stats.sem(learned - random)
+    )
+    assert max(abs(low), abs(high)) < 0.02
+    sentence = SENTENCES[f"{name}/beta_vae/full_covariance/mig"](Results(RESULTS))
+    assert f"by the 90% interval, {written(low)} to {written(high)}" in sentence
+    is_below = (learned - random).mean() + (row["haar_high"] - row["haar_difference"]) < 0
+    assert ("slightly below" in sentence) == is_below == (name == "quick-faces")
+
+
 def test_the_summary_of_published_models_counts_their_verdicts():
     table = pd.read_csv(RESULTS / "published" / "attributes.csv")
     table = table[table["instrument"] == "encoder"]

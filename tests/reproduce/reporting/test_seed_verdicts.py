@@ -111,6 +111,28 @@ def test_arms_that_do_not_fit_alike_are_told(tmp_path):
     assert "may be one of fits" in row["sentence"]
 
 
+def test_losses_are_told_as_means_over_the_last_tenth_with_those_of_the_objective(tmp_path):
+    run = plant(tmp_path, 0, "diagonal", True)
+    rows = [f"{step},9,{100 - step},2.5,4,{step / 10}\n" for step in range(1, 21)]
+    write_text(run.training_file, "".join(["step,loss,reconstruction,kl,beta,penalty\n", *rows]))
+    (told,) = page._reached(seed_results.read_results([run]))
+    assert told["reached"] == (  # of steps 19 and 20
+        "reconstruction, nats 80.5; KL, nats 2.5; beta 4; penalty of the objective, nats 1.95"
+    )
+
+
+def test_fits_are_compared_by_what_every_objective_logs(tmp_path):
+    heads = "step,loss,reconstruction,kl,beta,penalty\n"
+    for seed in range(2):
+        plant(tmp_path, seed, "diagonal", True)  # which logs no penalty
+        other = plant(tmp_path, seed, "full_covariance", False)
+        write_text(other.training_file, f"{heads}100,30,20,2.5,8,7\n")
+    results = seed_results.read_results(find_runs([str(tmp_path)]))
+    _, contrasts = seed_verdicts.judge(results, seed=0)
+    assert contrasts["fits_match"].item()
+    assert "penalty" not in contrasts["fit"].item()
+
+
 def test_an_untrained_run_has_an_empty_log_and_a_verdict_and_a_trained_one_has_not(tmp_path):
     run = plant(tmp_path, 0, "diagonal", False)
     heads = "step,loss,reconstruction,kl,beta\n"
@@ -245,13 +267,29 @@ def test_a_verdict_needs_both_nulls(tmp_path):
             "inconclusive: aligned beyond chance by itself, not after",
         ),
         (False, "inconclusive", "passed", "inconclusive: not distinguishable from random axes"),
-        (False, "equivalent to random", "passed", "equivalent to random axes, within 0.02"),
+        (False, "equivalent to random", "passed", "equivalent to random axes, within 0.02 by the"),
         (True, "inconclusive", "failed", "inconclusive: the model is not good enough"),
     ],
 )
 def test_the_headline_is_what_is_left_after_correction_and_gate(special, verdict, gate, words):
     row = {"special": special, "verdict": verdict, "gate": gate}
     assert verdict_words.headline(row).startswith(words)
+
+
+def test_equivalence_is_told_with_the_interval_that_decides_it():
+    """Student's 90% quantile with two degrees of freedom is 2.92: half widths of .0014."""
+    row = {"model": "mine", "data_set": "faces", "metric": "mig", "side": "encoder"}
+    row |= {"num_seeds": 3, "collapsed": 0, "special": False, "special_seeds": 0}
+    row |= {"gate": "passed", "verdict": "equivalent to random", "holm_p": 0.9}
+    of_null = {"observed": 0.016, "null_mean": 0.023, "z": -1.6, "p": 0.96, "sd": 0.000845}
+    of_null |= {"difference": -0.0073, "low": -0.0094, "high": -0.0052}
+    for family in ("haar", "haar_active"):
+        row |= {f"{family}_{key}": value for key, value in of_null.items()}
+    decided = "lie within 0.02 of none: -0.009 to -0.006 and -0.009 to -0.006"
+    below = ", slightly below random axes all the same"
+    assert f"{decided}{below}: MIG" in verdict_words.arm_sentence(row)
+    row["haar_high"] = 0.001
+    assert f"{decided}: MIG" in verdict_words.arm_sentence(row)
 
 
 def test_a_page_of_faces_says_that_they_are_synthetic(tmp_path):
