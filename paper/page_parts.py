@@ -86,11 +86,12 @@ def earlier(results: Results) -> str:
     arm = findings.POSTERIORS[0]
     row, later = results.primary(SHORT, arm), results.primary(QUICK, arm)
     says = findings.verdict(row)
+    mig = f"MIG {decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])}"
     text = (
         "The first models were trained for less time and with a heavier penalty on what the "
-        f"latents say of an image ({findings.training(results, SHORT)}). Their images show position "
-        f"and size alone. By the protocol's version 1 the diagonal VAE's axes were {says} (MIG "
-        f"{decimal(row['haar_observed'])} against {decimal(row['haar_null_mean'])})."
+        f"latents say of an image ({findings.training(results, SHORT)}). Their images show "
+        "position and size alone. By the protocol's version 1 the diagonal VAE's axes were "
+        f"{says} ({mig})."
     )
     if says == findings.verdict(later):
         return paragraph(text)

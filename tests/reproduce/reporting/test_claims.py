@@ -528,7 +528,7 @@ def test_a_tested_row_says_its_level_and_what_alone_stands_for_the_claim(tmp_pat
     told = judged(tmp_path, p, **EQUALITY, by="MIG").measured
     assert "by MIG alone, tested at 0.05, not corrected (" in told
     of_figure = judged(tmp_path, {}, expect=1.0, where={"metric": "mig"}).measured
-    assert "tested" not in of_figure
+    assert "tested at" not in of_figure
 
 
 def test_every_tested_row_of_the_ledger_says_its_level():
