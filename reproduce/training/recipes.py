@@ -252,9 +252,9 @@ RECIPES = {
     "glow_smoke": Recipe(
         "glow",
         dataclasses.replace(_GLOW_QUICK, depth=2, width=16, warmup_steps=20),
-        num_steps=100,
+        num_steps=60,
         log_every=20,
-        checkpoint_every=100,
+        checkpoint_every=60,
         image_size=32,
     ),
     "glow_quick": Recipe(
@@ -284,9 +284,9 @@ RECIPES = {
     "infogan_smoke": Recipe(
         "infogan",
         _INFOGAN_QUICK,
-        num_steps=100,
+        num_steps=60,
         log_every=20,
-        checkpoint_every=100,
+        checkpoint_every=60,
         image_size=32,
     ),
     # Fixed before any of its reported seeds was trained, by the samples, L_I and correlations of

@@ -57,7 +57,7 @@ def test_metrics_that_need_a_fit_or_groups_call_no_more_axes_special_than_the_le
     # `make calibration` asks the same of hundreds of representations, and of the trees.
     metrics = ("factor_vae", "beta_vae", "irs", "sap", "dci_linear")
     design = Design(metrics, (null,), num_bases=19, noise=1.0)
-    table = operating_characteristics.calibrate([design], repetitions=10, seed=1)
+    table = operating_characteristics.calibrate([design], repetitions=6, seed=1)
     exact = table[table["family"] != "haar_active"]
     assert len(exact) == 2 * 6  # two families (or haar and both), dci_linear has two columns
     assert exact["tail"].min() > 1e-3

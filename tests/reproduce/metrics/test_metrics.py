@@ -19,7 +19,7 @@ from reproduce.metrics.sap import sap, sap_continuous
 
 KINDS = ("aligned", "dead", "mixed", "noise", "rotated")
 RECORDED = [f"{size}_{kind}" for size in ("small", "dsprites_shaped") for kind in KINDS]
-NUM_SEEDS = 100
+NUM_SEEDS = 30
 
 pytestmark = pytest.mark.filterwarnings("error")
 

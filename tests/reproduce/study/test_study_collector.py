@@ -77,7 +77,7 @@ def rater(served, study):
 # ---------------------------------------------------------------------------- killed and restarted
 
 
-NUM_RATERS, NUM_LISTS, NUM_TRIALS, NUM_KILLS = 200, 7, 2, 5
+NUM_RATERS, NUM_LISTS, NUM_TRIALS, NUM_KILLS = 90, 7, 2, 3
 
 
 async def ask(client, method: str, path: str, body: dict | None = None):

@@ -167,7 +167,7 @@ KILLED = ("beta_vae", "infogan", "glow", "factor_predictor") if KILLS > 2 else (
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     tiny, tmp_path, start_fork, run_program, model
 ):
-    changes = {"num_steps": 150 + 150 * KILLS, "checkpoint_every": 10, "log_every": 5}
+    changes = {"num_steps": 80 + 80 * KILLS, "checkpoint_every": 10, "log_every": 5}
     smoke = {"beta_vae": "smoke", "factor_predictor": "predictor_smoke"}.get(
         model, f"{model}_smoke"
     )
