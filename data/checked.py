@@ -6,7 +6,7 @@ what was expected, and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, MappingView, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +157,10 @@ def factors(
         Factors int64 [n, k], those of the test split or None, names, and numbers of classes.
 
     Raises:
-        InputError: If lengths differ, two names are the same, a factor is no class index below its
-            size, or is constant.
+        InputError: If lengths differ, two names are the same or one is empty, a factor is no class
+            index below its size, or is constant.
     """
-    found_names = as_strings(names)
+    found_names = _names(where, names)
     flat = np.ravel(plain(where, "factor_sizes", sizes))
     found_sizes = whole(where, "factor_sizes", flat, ("k",), "numbers of classes")
     splits = [("factors", values, num_rows)]
@@ -191,6 +191,20 @@ def factors(
             split[:, j] = column
         new_sizes.append(size)
     return checked[0], checked[1] if len(checked) > 1 else None, found_names, tuple(new_sizes)
+
+
+def _names(where: Path | str, values: Any) -> tuple[str, ...]:
+    """Names of factors, none of which may be missing: tables would lose their rows."""
+    import pandas as pd
+
+    if isinstance(values, (list, tuple)):
+        values = np.array(values, dtype=object)  # else NaN beside names would be one
+    array = plain(where, "factor_names", values).ravel()
+    found = as_strings(array)
+    for index, (name, is_missing) in enumerate(zip(found, pd.isna(array), strict=True)):
+        if is_missing or not name.strip():
+            raise InputError(f"{where}: factor_names[{index}] is empty; name every factor")
+    return found
 
 
 def _numbered(
@@ -226,6 +240,8 @@ def plain(where: Path | str, name: str, values: Any) -> np.ndarray:
     Raises:
         InputError: If entries are masked, or it is no array, or none in the CPU's memory.
     """
+    if isinstance(values, (Iterator, MappingView)):  # NumPy would take it for a single object
+        values = list(values)
     rows = values if isinstance(values, (list, tuple)) else ()
     if np.ma.is_masked(values) or any(map(np.ma.is_masked, rows)):
         raise InputError(f"{where}: {name} have masked entries; leave such points out")

@@ -84,8 +84,10 @@ def _names(given: Sequence[str] | str | None) -> tuple[str, ...]:
 def _require_one_order(given: dict[str, Any]) -> None:
     """Rows are matched by position, so that pandas' row labels may not say otherwise.
 
+    The labels of a frame that was given none, 0, 1, 2, ..., say nothing unless they are the other's.
+
     Raises:
-        InputError: If two frames have the same row labels in different orders.
+        InputError: If two frames have the same row labels in different places.
     """
     indices = {
         name: values.index
@@ -95,11 +97,25 @@ def _require_one_order(given: dict[str, Any]) -> None:
     first = next(iter(indices), "")
     for name, index in indices.items():
         other = indices[first]
-        if len(index) == len(other) and not index.equals(other) and index.isin(other).all():
+        if len(index) != len(other) or index.equals(other):
+            continue
+        shared = index.isin(other)
+        if shared.all():
             raise InputError(
                 f"{_WHERE}: {first} and {name} have the same row labels in different orders, and "
                 f"rows are matched by position; give {name}.loc[{first}.index]"
             )
+        if shared.any() and not any(map(_is_plain_count, (index, other))):
+            raise InputError(
+                f"{_WHERE}: {first} and {name} share but {shared.sum()} of {len(index)} row "
+                "labels, and rows are matched by position; give rows of the same labels to both, "
+                "or .to_numpy() if they do belong together"
+            )
+
+
+def _is_plain_count(index: pd.Index) -> bool:
+    """Whether row labels are those that pandas gives where there are none."""
+    return index.equals(pd.RangeIndex(len(index)))
 
 
 def _progress(total: int) -> Any:

@@ -21,6 +21,7 @@ from reproduce.metrics.registry import (
     GroupRows,
     Groups,
     Information,
+    check_factors,
 )
 
 _MAX_COVARIANCES = 2**29  # bytes of the groups' covariances; larger ones are not kept
@@ -59,7 +60,11 @@ class BasisScorer:
             seed: The seed of splits, groups of rows and fits: the same in every basis.
             device: `cpu`, or `gpu` for mutual information, with TensorFlow started.
             num_groups: As `FitSettings` has it.
+
+        Raises:
+            InputError: If a metric compares factors, and there is but one.
         """
+        check_factors(metrics, points.factors.shape[1])
         self._points, self._settings = points, FitSettings(seed, num_groups)
         self._closed = [name for name in metrics if METRICS[name].source != "fit"]
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]

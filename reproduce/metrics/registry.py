@@ -131,6 +131,7 @@ class Metric:
             p-value; or the columns of which this holds.
         by_default: Whether `reproduce.score` computes it unless told otherwise.
         needs_grid: Whether every combination of the factors' values must be there exactly once.
+        min_factors: How many factors it takes; it compares them where that is 2.
         seconds: About how long a fit takes that takes minutes and tells of each factor, from the
             number of latents, factors int [n, k] and threads; None for all others. A study of many
             tests makes fewer of such fits.
@@ -144,6 +145,7 @@ class Metric:
     invariant: tuple[str, ...] = ()
     by_default: bool = True
     needs_grid: bool = False
+    min_factors: int = 1
     seconds: Callable[[int, np.ndarray, int], float] | None = None
 
     @property
@@ -376,6 +378,7 @@ _ROWS = (
         ("infom", "infoc", "infoe"),
         invariant=("infomec_infoe",),
         by_default=False,
+        min_factors=2,
         seconds=_infomec_seconds,
     ),
     Metric("axis_ratio", "fit", _axis_ratio, by_default=False, needs_grid=True),
@@ -387,7 +390,14 @@ _ROWS = (
         by_default=False,
         needs_grid=True,
     ),
-    Metric("edi", "fit", _edi, ("modularity", "compactness", "explicitness"), by_default=False),
+    Metric(
+        "edi",
+        "fit",
+        _edi,
+        ("modularity", "compactness", "explicitness"),
+        by_default=False,
+        min_factors=2,
+    ),
     Metric(
         "dci_es",
         "fit",
@@ -426,6 +436,20 @@ def check_metrics(names: Sequence[str], known: Sequence[str] = OF_LATENTS) -> No
         InputError: If one is not among `known`, or named twice, or none is given.
     """
     check_names("metric", names, known)
+
+
+def check_factors(names: Sequence[str], num_factors: int) -> None:
+    """Checks that there are as many factors as metrics take.
+
+    Raises:
+        InputError: If one compares factors and there is a single one.
+    """
+    for metric in (METRICS[name] for name in names):
+        if num_factors < metric.min_factors:
+            raise InputError(
+                f"{metric.name} compares factors, and there is {num_factors}; give "
+                f"{metric.min_factors} or more, or leave {metric.name} out"
+            )
 
 
 def check_names(what: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -148,6 +148,10 @@ def test_both_splits_factors_are_checked_alike(split, change, message):
     ("change", "message"),
     [
         ({"factor_names": ["size", "size"]}, "'size' twice"),
+        ({"factor_names": ["size", None]}, r"factor_names\[1\] is empty"),
+        ({"factor_names": [float("nan"), "hue"]}, r"factor_names\[0\] is empty"),
+        ({"factor_names": pd.Index(["size", pd.NA])}, r"factor_names\[1\] is empty"),
+        ({"factor_names": ["size", " "]}, r"factor_names\[1\] is empty"),
         ({"factor_sizes": ["3", "3"]}, "factor_sizes are <U1"),
         ({"factor_sizes": [np.nan, 3]}, "factor_sizes are not whole numbers"),
         ({"latents_test": LATENTS[:50]}, "one is missing"),
@@ -201,6 +205,8 @@ class OnAnotherDevice:
     [
         pd.DataFrame,
         np.ndarray.tolist,
+        lambda z: (row for row in z),
+        lambda z: dict(enumerate(z)).values(),
         Exported,
         ExportedAlone,
         lambda z: z.astype(object),
@@ -214,7 +220,15 @@ def test_python_takes_whatever_holds_numbers(convert):
 
 
 @pytest.mark.parametrize(
-    "names", [np.array(["a", "b"]), pd.Index(["a", "b"]), ["a", "b"], (b"a", b"b")]
+    "names",
+    [
+        np.array(["a", "b"]),
+        pd.Index(["a", "b"]),
+        ["a", "b"],
+        (b"a", b"b"),
+        iter(["a", "b"]),
+        {"a": 3, "b": 3}.keys(),
+    ],
 )
 def test_python_takes_names_of_any_kind(names):
     assert len(assess_basis(LATENTS, FACTORS, factor_names=names, num_bases=9)) == 2
@@ -238,6 +252,18 @@ def test_rows_that_pandas_labels_in_another_order_are_not_matched_by_position():
     )
     half = latents[::2]  # labels of another kind say nothing
     assert len(assess_basis(half, factors[::2].reset_index(drop=True), num_bases=9)) == 2
+
+
+def test_rows_that_were_left_out_differently_are_not_matched_by_position():
+    latents, factors = pd.DataFrame(LATENTS), pd.DataFrame(FACTORS)
+    one, other = latents.drop(index=7), factors.drop(index=9)
+    with pytest.raises(InputError, match=r"share but 298 of 299 row labels.* \.to_numpy\(\)"):
+        assess_basis(one, other, num_bases=9)
+    shared = one.index.intersection(other.index)
+    pd.testing.assert_frame_equal(
+        assess_basis(one.loc[shared], other.loc[shared], num_bases=9),
+        assess_basis(LATENTS[shared], FACTORS[shared], num_bases=9),
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data.files import InputError
 from reproduce.basis import bases
+from reproduce.metrics import basis_scorer
 from reproduce.metrics.axis_ratio import ratios
 from reproduce.metrics.dci import dci, dci_fast
 from reproduce.metrics.dcimig import dcimig
@@ -17,6 +18,7 @@ from reproduce.metrics.edi import edi
 from reproduce.metrics.infomec import infomec
 from reproduce.metrics.information import InformationEngine, entropies, mutual_information
 from reproduce.metrics.jemmig import jemmig
+from reproduce.metrics.labelled_latents import LabelledLatents
 from reproduce.metrics.med import PARTS, med
 from reproduce.metrics.neighbours import count_within, nearest
 
@@ -171,3 +173,10 @@ def test_the_programs_take_them(run_program, tmp_path):
     assert rows.loc["med_disentanglement", "num_bases"] == 99
     assert rows.loc["axis_ratio", "p_value"] == pytest.approx(0.05)
     assert np.isnan(rows.loc["linear_ratio", "p_value"])  # no rotation changes it
+
+
+@pytest.mark.parametrize("metric", ["infomec", "edi"])
+def test_what_compares_factors_is_no_metric_of_a_single_one(metric):
+    latents, factors = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60)[:, None] % 3
+    with pytest.raises(InputError, match=f"{metric} compares factors, and there is 1"):
+        basis_scorer.score(LabelledLatents(latents, factors), ["mig", metric], 0)
