@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,10 @@ from typing import Any
 from data.files import InputError
 from reproduce import program
 from reproduce.pipeline import jobs
+
+_SECONDS_TO_CONNECT = 10
+
+_SECONDS_TO_CONNECT = 10
 
 
 class LocalExecutor:
@@ -85,6 +90,7 @@ class RayExecutor:
                 "--ray_address needs Ray; install it with pip install 'axisbias[ray]', or leave "
                 "the flag out"
             ) from error
+        _require_listener(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -130,6 +136,23 @@ class RayExecutor:
         traceback: TracebackType | None,
     ) -> None:
         self._ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Refuses HOST:PORT where nothing listens; Ray itself would try for minutes.
+
+    Raises:
+        InputError: If no connection can be made.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():  # auto, or what Ray refuses at once
+        return
+    try:
+        socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--ray_address={address}: no Ray cluster ({error}); start one with ray start --head"
+        ) from error
 
 
 def visible_gpus() -> list[str]:

@@ -27,6 +27,7 @@ Lists in `changes` run every combination. It becomes a `Profile`, like those of 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -37,10 +38,12 @@ from data import DATASETS
 from data.files import InputError
 from models.registry import MODELS, PREDICTOR
 from reproduce.pipeline.profiles import PlannedArm, Profile
+from reproduce.pipeline.sweep_results import FILES
 from reproduce.training import recipes
 
 _TESTED = [key for key, model in MODELS.items() if model.is_generative]
 FIRST_SEED, NUM_SEEDS = 100, 12
+MAX_RUNS = 100_000  # a grid of more was not meant
 _NAME = re.compile(r"[\w.+-]+", re.ASCII)  # of folders, on command lines between commas
 
 
@@ -54,7 +57,7 @@ def load(path: Path) -> Profile:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; expected a sweep file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no TOML file ({error})") from error
     try:
         return _profile(raw, path.parent)
@@ -71,7 +74,7 @@ def _profile(raw: dict[str, Any], folder: Path) -> Profile:
     data_flags = _data_flags(top.take("data_set", list, [{"dataset": "dsprites"}]), folder)
     arms: dict[str, tuple[PlannedArm, ...]] = dict.fromkeys(data_flags, ())
     for table in top.take("arm", list, []):
-        where, made = _arms(_Table(table, "in [[arm]]"), tuple(data_flags))
+        where, made = _arms(_Table(table, "in [[arm]]"), tuple(data_flags), len(seeds))
         arms |= {name: arms[name] + made for name in where}
     for name, of_data in arms.items():
         names = [arm.name for arm in of_data]
@@ -102,6 +105,8 @@ def _profile(raw: dict[str, Any], folder: Path) -> Profile:
 
 
 def _seeds(value: int | list[Any]) -> tuple[int, ...]:
+    if isinstance(value, int):
+        _check_runs(value)
     seeds = tuple(range(FIRST_SEED, FIRST_SEED + value)) if isinstance(value, int) else tuple(value)
     fit = all(type(seed) is int and 0 <= seed < 2**31 for seed in seeds)
     if not seeds or not fit or len(set(seeds)) < len(seeds):
@@ -131,13 +136,22 @@ def _data_flags(tables: list[Any], folder: Path) -> dict[str, tuple[str, ...]]:
             if not file.exists():
                 raise InputError(f"data_file {file} is not there; paths start at the sweep file")
             flags.append(f"--data_file={file}")
+        if name in FILES:
+            raise InputError(f"a data set is called {name}, as a file of the sweep; name it anew")
         if name in found:
             raise InputError(f"two data sets are called {name}; give each a name of its own")
         found[name] = tuple(flags)
     return found
 
 
-def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[PlannedArm, ...]]:
+def _check_runs(count: int) -> None:
+    if count > MAX_RUNS:
+        raise InputError(f"{count:,} runs; expected at most {MAX_RUNS:,}: shorten lists or seeds")
+
+
+def _arms(
+    table: _Table, datasets: tuple[str, ...], num_seeds: int
+) -> tuple[list[str], tuple[PlannedArm, ...]]:
     """The data sets of an entry, and its arms: one for each combination of what is listed."""
     model = _known("model", table.take("model", str), _TESTED)
     listed = table.take("recipe", (str, list), (MODELS[model].default_recipe or ""))
@@ -150,6 +164,7 @@ def _arms(table: _Table, datasets: tuple[str, ...]) -> tuple[list[str], tuple[Pl
         raise InputError(f"turned_factors is {list(turned)}; expected two names")
     axes = {"recipe": listed, **changes}
     choices = [value if isinstance(value, list) else [value] for value in axes.values()]
+    _check_runs(num_seeds * len(where) * math.prod(map(len, choices)))
     arms = []
     for values in itertools.product(*choices):
         chosen = {key: _text(value) for key, value in zip(axes, values, strict=True)}

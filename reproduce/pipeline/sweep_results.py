@@ -19,6 +19,7 @@ from reproduce.pipeline.profiles import Profile
 from reproduce.training import recipes
 from reproduce.training.run_directory import flatten
 
+PLAN, SWEEP, ATTEMPTS = FILES = ("plan.json", "sweep.csv", "attempts.csv")
 FIELDS = ("observed", "null_mean", "z", "p_value")  # of a test that has a p-value, in sweep.csv
 _ATTEMPT_COLUMNS = ("ended", "run", "outcome")
 
@@ -34,7 +35,7 @@ def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
     """
     for leftover in output.glob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)
-    file = output / "plan.json"
+    file = output / PLAN
     try:
         old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         for run in runs:
@@ -51,7 +52,7 @@ def claim(output: Path, profile: Profile, runs: Sequence[Run]) -> None:
                     "give another --output"
                 )
             old[name] = settings
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{file} is damaged ({error}); delete it to plan anew") from error
@@ -70,7 +71,7 @@ class Table:
         self._runs = {run.path: run for run in runs}
         self._results = {run.path: results_of(run) for run in runs}
         self._errors: dict[Path, str] = {}
-        self._attempts_file = output / "attempts.csv"
+        self._attempts_file = output / ATTEMPTS
         self._attempts = _read(self._attempts_file)
         self._write()
 
@@ -112,7 +113,7 @@ class Table:
                 }
             )
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        write_text(self._output / "sweep.csv", _to_csv(columns, rows))
+        write_text(self._output / SWEEP, _to_csv(columns, rows))
 
 
 def results_of(run: Run) -> dict[str, str]:

@@ -101,7 +101,7 @@ def parse(text: str) -> tuple[Claim, ...]:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"damaged ({error})") from error
     claims = tables.get("claim")
     if set(tables) != {"claim"} or not isinstance(claims, list) or not claims:

@@ -6,7 +6,9 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import re
+import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +158,30 @@ class RunConfig:
         raw["image_shape"] = tuple(raw["image_shape"])
         if raw.get("origin"):
             raw["origin"] = Origin(**raw["origin"])
-        return RunConfig(Recipe(settings=settings, **recipe), **raw)
+        config = RunConfig(Recipe(settings=settings, **recipe), **raw)
+        for part in (config, config.recipe, settings):
+            _require_types(part)
+        return config
+
+
+def _require_types(settings: Any) -> None:
+    """Whether a dataclass that was read holds numbers, texts and truth values where it should.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    for name, kind in typing.get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if kind is float:
+            fits = type(value) in (int, float) and math.isfinite(value)
+        elif typing.get_origin(kind) is tuple:
+            fits = all(type(entry) is typing.get_args(kind)[0] for entry in value)
+        else:
+            fits = kind not in (int, str, bool) or type(value) is kind
+        if not fits:
+            raise ValueError(f"{name} is {value!r}")
+    if isinstance(settings, RunConfig) and settings.seed < 0:
+        raise ValueError(f"seed is {settings.seed}")
 
 
 class RunDirectory:
@@ -233,7 +258,7 @@ class RunDirectory:
             return RunConfig.from_json(self.config_file.read_text(encoding="utf-8"))
         except InputError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); give another run directory"
             ) from error
@@ -332,7 +357,7 @@ class RunDirectory:
             found = json.loads(self.environment_file.read_text(encoding="utf-8"))
             if not isinstance(found, dict):
                 raise ValueError("no object")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{self.environment_file} is damaged ({error}); delete it to have it written anew"
             ) from error
@@ -398,8 +423,14 @@ def _is_optimizers(name: str) -> bool:
 
 def _assign(variables: dict[str, Any], values: dict[str, np.ndarray], file: Path) -> None:
     for name, variable in variables.items():
-        if name not in values or values[name].shape != tuple(variable.shape):
+        fits = name in values and values[name].shape == tuple(variable.shape)
+        if not fits or values[name].dtype.kind not in "biuf":
             raise InputError(f"{file} does not fit the model ({name}); give another run directory")
+        if not np.isfinite(values[name]).all():
+            raise InputError(
+                f"{file} holds numbers that are not finite ({name}); restore it, or train anew in "
+                "another run directory"
+            )
         is_half = values[name].dtype == np.float16
         variable.assign(values[name].astype(np.float32) if is_half else values[name])
 

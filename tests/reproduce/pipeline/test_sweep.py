@@ -423,6 +423,16 @@ ARM = '[[arm]]\nmodel = "beta_vae"\n'
         ("num_points = 1\n" + ARM, "num_points at the top is 1; expected at least 2"),
         ('[[data_set]]\ndataset = "mnist"\n' + ARM, "unknown data set 'mnist'"),
         ('[[data_set]]\ndataset = "npz"\ndata_file = "no.npz"\n' + ARM, "no.npz is not there"),
+        (
+            '[[data_set]]\ndataset = "faces"\nname = "sweep.csv"\n' + ARM,
+            "called sweep.csv, as a file of the sweep",
+        ),
+        ("seeds = 1_000_000_000\n" + ARM, "1,000,000,000 runs; expected at most 100,000"),
+        (
+            f"{ARM}changes = {{ beta = {[*range(1, 400)]}, num_latents = {[*range(2, 400)]} }}",
+            "1,905,624 runs; expected at most",  # 12 seeds of 399 x 398
+        ),
+        ("seeds = " + "[" * 3_000, "no TOML file"),
         ('[[data_set]]\ndataset = "faces"\n' * 2 + ARM, "two data sets are called faces"),
         (ARM + "[purity]\nbases = 3", r"unknown key 'bases' in \[purity\]"),
         (ARM + '[purity]\npredictor = "quick"', "unknown recipe 'quick' for factor_predictor"),
@@ -449,9 +459,10 @@ def test_runs_can_be_added_but_not_changed(tmp_path):
         claim("seeds = 1\n" + ARM + "changes = { beta = 2 }\n")
     with pytest.raises(InputError, match="num_bases 9999 there, 99 asked"):
         claim("num_bases = 99\n" + ARM)
-    (tmp_path / "plan.json").write_text("[")
-    with pytest.raises(InputError, match=r"plan.json is damaged"):
-        claim(ARM)
+    for text in ("[", "[" * 100_000):
+        (tmp_path / "plan.json").write_text(text)
+        with pytest.raises(InputError, match=r"plan.json is damaged"):
+            claim(ARM)
 
 
 @pytest.mark.parametrize(
@@ -461,6 +472,8 @@ def test_runs_can_be_added_but_not_changed(tmp_path):
         (["--profile=slow"], "unknown profile 'slow'"),
         (["--sweep=none.toml"], "none.toml: no such file"),
         (["--profile=smoke", "--ray_address=auto", "--workers=2"], "leave it out"),
+        (["--profile=smoke", "--ray_address=localhost:1"], "no Ray cluster"),
+        (["--profile=smoke", "--ray_address=localhost:99999"], "no Ray cluster"),
     ],
 )
 def test_mistakes_take_one_line(run_program, tmp_path, flags, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from test_recipes_runs import CONFIG, RECIPE, Variable
@@ -56,7 +58,48 @@ def test_a_log_that_lacks_what_was_logged_is_not_gone_on_with(finished):
         read_log(finished.training_file, ["step", "loss"], logged)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "\0"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", "one"),
+        ("seed", 1.5),
+        ("seed", -1),
+        ("seed", True),
+        ("dataset", None),
+        ("image_shape", [32, "32", 1]),
+        ("num_steps", "60"),
+        ("num_steps", float("nan")),
+        ("batch_size", [8]),
+        ("num_latents", "ten"),
+        ("num_latents", 2.5),
+        ("beta", float("inf")),
+        ("centred", "no"),
+    ],
+)
+def test_a_setting_of_another_kind_is_named(finished, key, value):
+    content = json.loads(finished.config_file.read_text())
+    recipe = content["recipe"]
+    next(part for part in (content, recipe, recipe["settings"]) if key in part)[key] = value
+    write_text(finished.config_file, json.dumps(content))
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
+        finished.read_config()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\ufeff{}", "[" * 100_000])
+def test_a_damaged_config_is_named(finished, text):
+    write_text(finished.config_file, text)
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
+        finished.read_config()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "text"])
+def test_weights_that_are_no_numbers_are_named(finished, value):
+    finished.save_checkpoint(60, {"a": np.array([1.0, 2, 3, 4, value])})
+    with pytest.raises(InputError, match=r"step_00000060\.npz .*\(a\)"):
+        finished.load_finished({"a": Variable(np.zeros(5))})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\0", "[" * 100_000])
 def test_a_damaged_environment_is_named(finished, text):
     assert finished.read_environment() == {}
     write_text(finished.environment_file, text)
