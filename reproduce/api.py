@@ -84,7 +84,7 @@ def _names(given: Sequence[str] | str | None) -> tuple[str, ...]:
 def _require_one_order(given: dict[str, Any]) -> None:
     """Rows are matched by position, so that pandas' row labels may not say otherwise.
 
-    The labels of a frame that was given none, 0, 1, 2, ..., say nothing unless they are the other's.
+    Labels 0, 1, 2, ..., as of a frame that was given none, say nothing unless both have them.
 
     Raises:
         InputError: If two frames have the same row labels in different places.

@@ -248,14 +248,13 @@ class _Tested:
 
 def _of_run(run: RunDirectory, dataset: Dataset, rows: np.ndarray) -> _Tested:
     """A run's decoder, from images at some rows of its data set."""
-    from reproduce.basis import representation
     from reproduce.training import trained_model
 
     model = trained_model.load_model(run)
     encoded = None
     blocks = _blocks_of_model(model)
     if run.representation_file.exists() and MODELS[run.read_config().recipe.model].has_posterior:
-        encoded = representation.load(run.representation_file)
+        encoded = trained_model.representation_of(run, model)
         blocks = _blocks_of_latents(encoded)
     inputs = trained_model.start_inputs(model, dataset, rows, _SEED.value)
     return _Tested(trained_model.decoder(model), inputs, dataset.factors[rows], blocks, encoded)

@@ -55,22 +55,22 @@ def main() -> None:
 
     import numpy as np
 
-    own = _read_directions(_BASIS_FILE.value) if _BASIS_FILE.value else None
+    from reproduce.traversal import energy_matching
+
+    own = energy_matching.read_directions(_BASIS_FILE.value) if _BASIS_FILE.value else None
     program.start_tensorflow()
     import pandas as pd
 
     from data.files import save_npz, write_text
-    from reproduce.basis import representation
     from reproduce.training import trained_model
-    from reproduce.traversal import energy_matching
 
-    encoded = representation.load(run.representation_file)
+    model = trained_model.load_model(run)
+    encoded = trained_model.representation_of(run, model)
     if _IMAGE.value >= len(encoded.latents):
         raise InputError(
             f"--image={_IMAGE.value}; expected a row below {len(encoded.latents)} of "
             f"{run.representation_file}"
         )
-    model = trained_model.load_model(run)
     rng = random_streams.generator(_SEED.value, random_streams.RANDOM_AXES)
     directions = _directions(model, encoded, _NUM_RANDOM_BASES.value, rng)
     if own is not None:
@@ -107,23 +107,6 @@ def main() -> None:
     for name, axes in directions.items():
         dead = frame.loc[frame["basis"] == name, "dead"].sum()
         print(f"{name}: {len(axes)} directions, {dead} dead")
-
-
-def _read_directions(file: str) -> np.ndarray:
-    """A user's directions [m, D], scaled to unit length."""
-    import numpy as np
-
-    try:
-        own = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file}: no readable .npy ({error})") from error
-    norms = np.linalg.norm(own, axis=-1) if own.ndim == 2 else np.zeros(1)
-    if own.ndim != 2 or not np.all(np.isfinite(norms) & (norms > 0)):
-        raise InputError(
-            f"{file}: directions are {list(own.shape)}; expected [m, D], finite and none of them "
-            "zero"
-        )
-    return own / norms[:, None]
 
 
 def _directions(

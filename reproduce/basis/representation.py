@@ -296,12 +296,21 @@ def from_arrays(arrays: Mapping[str, Any], where: Path | str = "the input") -> R
     )
 
 
-def load(path: Path | str) -> Representation:
+def load(path: Path | str, run: str | None = None) -> Representation:
     """Reads a representation.npz.
 
+    Args:
+        path: The file.
+        run: The fingerprint of the run that has to have encoded it, if it says which one did.
+
     Raises:
-        InputError: If the file is missing, damaged, or its arrays do not fit together.
+        InputError: If the file is missing, damaged, of another run, or its arrays do not fit
+            together.
     """
+    if run is not None and run_of(path) not in (None, run):
+        raise InputError(
+            f"{path} was encoded by another run; encode it anew by reproduce.represent, and test it"
+        )
     required = ["latents", "factors", "factor_names", "factor_sizes"]
     optional = ["log_variance", "latents_test", "factors_test", RESPONSIVE]
     optional += [READING + field.name for field in dataclasses.fields(Reading)]

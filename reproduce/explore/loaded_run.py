@@ -15,7 +15,7 @@ from data.dataset import Dataset
 from data.files import InputError
 from models.layer_chain import LayerChain
 from models.registry import row_of
-from reproduce.basis import bases, representation
+from reproduce.basis import bases
 from reproduce.basis.representation import Representation
 from reproduce.metrics.basis_scorer import BasisScorer
 from reproduce.metrics.labelled_latents import LabelledLatents
@@ -128,8 +128,8 @@ def load(run: RunDirectory, predictors: Sequence[RunDirectory]) -> LoadedRun:
         InputError: If a file is missing or damaged, or the run has no space that can be rotated.
     """
     config = run.read_config()
-    encoded = representation.load(run.representation_file)
     model = trained_model.load_model(run)
+    encoded = trained_model.representation_of(run, model)
     dataset = trained_model.load_dataset(run)
     sample = trained_model.draw_images(dataset, energy_matching.ENERGY_SAMPLE, config.seed)
     # One by one, for a seed's noise depends on how many there are.

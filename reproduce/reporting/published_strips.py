@@ -36,7 +36,7 @@ def draw(run: RunDirectory, title: str) -> Figure:
     Raises:
         InputError: If a file is missing or damaged.
     """
-    encoded = representation.load(run.representation_file)
+    encoded = representation.load(run.representation_file, run.fingerprint())
     arrays = load_npz(run.traversals_file, ["learned/frames", "learned/directions"])
     steps = result_tables.read(run.traversal_steps_file, ["basis", "axis", "step", "dead"])
     blocks = [name for name in ("learned", "random_0") if f"{name}/frames" in arrays]

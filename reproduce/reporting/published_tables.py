@@ -114,7 +114,7 @@ def metrics(runs: Sequence[RunDirectory]) -> pd.DataFrame:
         config = run.read_config()
         assert config.origin is not None
         frame = result_tables.read(run.basis_test_file, ["family", "metric", "observed"])
-        active = len(representation.load(run.representation_file).active())
+        active = len(representation.load(run.representation_file, run.fingerprint()).active())
         for metric in dict.fromkeys(frame.loc[frame["family"] == "haar", "metric"]):
             of_metric = frame[frame["metric"] == metric]
             row = {"model": config.origin.name, "tested_on": config.data_set, "metric": metric}

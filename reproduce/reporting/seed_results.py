@@ -145,11 +145,11 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
         arm = " ".join([config.arm, *(f"{key}={own[key]}" for key in varied)])
         if config.origin is None:
             result_tables.read(run.training_file, ["step"], min(1, config.recipe.num_steps))
-        encoded = _read_representation(run.representation_file, run)
+        encoded = representation.load(run.representation_file, run.fingerprint())
         tested = _read_test(run.basis_test_file, encoded, run)
         decoded = None
         if run.decoder_test_file.exists():
-            decoded = _read_representation(run.decoder_representation_file, run)
+            decoded = representation.load(run.decoder_representation_file, run.fingerprint())
             below, draws = _read_decoder_test(run.decoder_test_file, decoded)
             tested["frame"] = pd.concat([tested["frame"], below], ignore_index=True)
             tested["nulls"] |= draws
@@ -164,16 +164,6 @@ def read_results(runs: Sequence[RunDirectory]) -> list[SeedResult]:
             where = arm + TURNED
             results.append(SeedResult(where, config.data_set, config.seed, encoded, **kept))
     return results
-
-
-def _read_representation(file: Path, run: RunDirectory) -> Representation:
-    """A representation that a run must have made."""
-    found = representation.load(file)
-    if representation.run_of(file) not in (None, run.fingerprint()):
-        raise InputError(
-            f"{file} was encoded by another run; encode it anew by reproduce.represent, and test it"
-        )
-    return found
 
 
 def _read_decoder_test(

@@ -52,7 +52,7 @@ def measure(
             values.append(purity.purity_of_rows(purity.measure(setup, axis[None]).rows)[0])
         found["purity"] = np.array(values)
     if run.representation_file.exists():
-        encoded = representation.load(run.representation_file)
+        encoded = representation.load(run.representation_file, run.fingerprint())
         # Where the encoder reads what the decoder is moved along.
         if encoded.latents.shape[1] == directions.shape[1]:
             scorer = BasisScorer(encoded.points(), ["mig_sup"], seed=0)

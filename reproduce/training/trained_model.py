@@ -15,6 +15,7 @@ from data import random_streams
 from data.dataset import Dataset
 from data.files import InputError
 from models.registry import MODELS, row_of
+from reproduce.basis import representation
 from reproduce.basis.representation import Representation, normal_scores
 from reproduce.training.run_directory import RunDirectory
 
@@ -110,6 +111,22 @@ def encode(model: Any, dataset: Dataset, indices: np.ndarray) -> Representation:
     return Representation(
         latents, factors, dataset.factor_names, dataset.factor_sizes, log_variance
     )
+
+
+def representation_of(run: RunDirectory, model: Any) -> Representation:
+    """What a finished run's own encoder wrote, as latents of its model.
+
+    Raises:
+        InputError: If the file is missing, damaged, or of another run or model.
+    """
+    encoded = representation.load(run.representation_file, run.fingerprint())
+    found, wanted = encoded.latents.shape[1], model.latent_blocks[0].size
+    if row_of(model.settings).has_posterior and found != wanted:
+        raise InputError(
+            f"{run.representation_file} holds {found} latents, and the model has {wanted}; encode "
+            "it anew by reproduce.represent"
+        )
+    return encoded
 
 
 def start_inputs(model: Any, dataset: Dataset, indices: np.ndarray, seed: int) -> np.ndarray:

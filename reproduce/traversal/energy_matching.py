@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from data import checked
+from data.files import InputError
 from reproduce.basis.representation import Representation
 
 ENERGY_SHARE = 0.1  # of the mean squared difference between two images of the data set
@@ -56,6 +58,25 @@ def default_energy(images: np.ndarray) -> float:
             difference between two of them is twice the pixels' mean variance.
     """
     return float(ENERGY_SHARE * 2 * images.var(axis=0).mean())
+
+
+def read_directions(file: str) -> np.ndarray:
+    """A user's directions from a .npy: float64 [m, D], scaled to unit length.
+
+    Raises:
+        InputError: If the file is missing or damaged, or a direction is zero.
+    """
+    try:
+        given = np.load(file, allow_pickle=False)
+        if not isinstance(given, np.ndarray):
+            raise ValueError("an archive of several arrays")
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: no readable .npy ({error})") from error
+    directions = checked.reals(file, "directions", given, ("m", "D"))
+    norms = np.linalg.norm(directions, axis=1)
+    if not norms.all():
+        raise InputError(f"{file}: direction {norms.argmin()} is zero; leave it out")
+    return directions / norms[:, None]
 
 
 def along_active(encoded: Representation, coordinates: np.ndarray) -> np.ndarray:

@@ -162,3 +162,13 @@ def test_a_table_that_an_earlier_test_left_is_not_of_this_one(pair, tmp_path):
     save_npz(test.with_name("null.npz"), draws | {seed_results.PICKED: np.array("")})
     (found,) = seed_results.read_representations([a], [test])
     assert found.picked is None
+
+
+def test_a_representation_of_another_run_is_refused(pair, tmp_path):
+    (file, _), _ = pair
+    encoded = representation.load(file)
+    assert representation.load(file, "run").fingerprint == encoded.fingerprint  # it names none
+    representation.save(tmp_path / "r.npz", encoded, "run")
+    assert representation.load(tmp_path / "r.npz", "run").fingerprint == encoded.fingerprint
+    with pytest.raises(InputError, match="encoded by another run"):
+        representation.load(tmp_path / "r.npz", "other run")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data.files import InputError
 from reproduce.traversal import energy_matching
 
 GAINS = np.array([1.0, 2.0, 0.01])
@@ -60,3 +61,35 @@ def test_the_energy_is_a_tenth_of_the_mean_squared_difference_between_images():
     images = np.random.default_rng(0).uniform(size=(40, 3, 3, 1))
     pairs = [np.mean((a - b) ** 2) for a in images for b in images]
     assert energy_matching.default_energy(images) == pytest.approx(0.1 * np.mean(pairs))
+
+
+@pytest.mark.parametrize("dtype", [">f4", np.float16, np.int8])
+def test_given_directions_have_unit_length_whatever_their_type(tmp_path, dtype):
+    given = np.asfortranarray([[3, 4, 0], [0, 0, -2]], dtype)
+    np.save(tmp_path / "given.npy", given)
+    found = energy_matching.read_directions(str(tmp_path / "given.npy"))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [[0.6, 0.8, 0], [0, 0, -1]], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.eye(3) + 1j, "complex128"),
+        (np.array([["a", "b"]]), "expected float"),
+        (np.ones((0, 3)), r"\[0, 3\]; expected float \[m, D\]"),
+        (np.ones(3), r"\[3\]; expected float \[m, D\]"),
+        (np.eye(3) * 1e300, "multiply all by one number"),
+        (np.full((2, 3), np.nan), "not finite"),
+        (np.diag([1.0, 0.0]), "direction 1 is zero"),
+    ],
+)
+def test_given_directions_that_are_none_are_named(tmp_path, given, message):
+    file = tmp_path / "given.npy"
+    np.save(file, given)
+    with pytest.raises(InputError, match=message) as error:
+        energy_matching.read_directions(str(file))
+    assert str(error.value).startswith(str(file))
+    np.savez(tmp_path / "given", given)
+    with pytest.raises(InputError, match="several arrays"):
+        energy_matching.read_directions(str(tmp_path / "given.npz"))
