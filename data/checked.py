@@ -6,7 +6,7 @@ what was expected, and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MappingView, Sequence
+from collections.abc import Iterator, KeysView, Sequence, ValuesView
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +240,9 @@ def plain(where: Path | str, name: str, values: Any) -> np.ndarray:
     Raises:
         InputError: If entries are masked, or it is no array, or none in the CPU's memory.
     """
-    if isinstance(values, (Iterator, MappingView)):  # NumPy would take it for a single object
+    if isinstance(
+        values, (Iterator, KeysView, ValuesView)
+    ):  # NumPy would take it for a single object
         values = list(values)
     rows = values if isinstance(values, (list, tuple)) else ()
     if np.ma.is_masked(values) or any(map(np.ma.is_masked, rows)):

@@ -15,10 +15,7 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -28,6 +25,7 @@ from data.files import InputError
 from models.registry import MODELS
 from reproduce import program
 from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import own_decoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,41 +72,6 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "A folder; by default --ru
 _SAMPLE = 2_000  # images, for the energy, for labelled means, and for the predictor's accuracy
 
 
-def _own_decoder(name: str) -> Callable[[Any], Any]:
-    """The function that --decoder names."""
-    module_name, _, function_name = name.partition(":")
-    if not module_name or not function_name:
-        raise InputError(f"--decoder={name}; expected module:function")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module_name), function_name)
-    except Exception as error:  # whatever a user's module can raise
-        raise InputError(f"--decoder={name}: {error}; expected module:function") from error
-
-
-def _checked(decode: Callable[[Any], Any], shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    """A user's decoder, whose images are looked at before they are used."""
-    import numpy as np
-
-    def decode_and_check(latents: np.ndarray) -> np.ndarray:
-        try:
-            images = np.asarray(decode(latents), np.float32)
-        except Exception as error:  # whatever a user's function can raise
-            raise InputError(
-                f"the decoder failed on latents {list(latents.shape)}: {error}"
-            ) from error
-        if images.shape != (len(latents), *shape):
-            raise InputError(
-                f"the decoder gives images {list(images.shape)} for latents "
-                f"{list(latents.shape)}; expected {[len(latents), *shape]}, as the predictor takes"
-            )
-        if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
-            raise InputError("the decoder's images leave [0, 1]; expected finite values within it")
-        return images
-
-    return decode_and_check
-
-
 def _blocks_of_latents(encoded: Representation) -> list[tuple[str, str, LatentBlock]]:
     """All latents as they are (N2), and the active ones, standardised (N1)."""
     import numpy as np
@@ -140,7 +103,7 @@ def _blocks_of_model(model: Any) -> list[tuple[str, str, LatentBlock]]:
 def main() -> None:
     """Checks, measures, writes, prints."""
     predictor_run, run = _checked_runs()
-    decode = _own_decoder(_DECODER.value) if _DECODER.value else None
+    decode = own_decoder.load(_DECODER.value) if _DECODER.value else None
     program.start_tensorflow()
     import numpy as np
     import pandas as pd
@@ -272,7 +235,7 @@ def _of_own(decode: Callable[[Any], Any] | None, dataset: Dataset) -> _Tested:
             f"the predictor's, {', '.join(dataset.factor_names)}"
         )
     return _Tested(
-        _checked(decode, dataset.image_shape),
+        own_decoder.checked(decode, dataset.image_shape),
         encoded.latents[:_SAMPLE],
         encoded.factors[:_SAMPLE],
         _blocks_of_latents(encoded),
