@@ -6,6 +6,7 @@ The settings of the literature are cited in `models.architectures` and `models.s
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from data.files import InputError
@@ -520,6 +521,8 @@ def override(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
             converted = _convert(value, current)
         except ValueError as error:
             raise InputError(f"{key} is {value!r}; expected a value like {current!r}") from error
+        if isinstance(converted, float) and not math.isfinite(converted):
+            raise InputError(f"{key} is {converted}; expected a finite number")
         if key in own:
             recipe = dataclasses.replace(recipe, **{key: converted})
         else:

@@ -63,6 +63,8 @@ def test_values_are_converted_to_their_settings_type():
         ({"model": "glow"}, "unknown setting 'model'"),
         ({"settings": "x"}, "unknown setting 'settings'"),
         ({"num_steps": "1e3"}, "num_steps is '1e3'; expected a value like 60"),
+        ({"beta": "inf"}, "beta is inf; expected a finite number"),
+        ({"gamma": "nan"}, "gamma is nan; expected a finite number"),
         ({"beta": "four"}, "beta is 'four'; expected a value like 4.0"),
         ({"beta": "-4"}, "beta is -4.0; expected more than 0"),
         ({"network": "resnet"}, "unknown network 'resnet'; expected one of .*compact"),

@@ -304,7 +304,7 @@ def test_anybodys_decoder_is_tested(predictor, tiny, run_program, tmp_path):
     accuracy = pd.read_csv(tmp_path / "out" / "predictor_accuracy.csv").set_index("factor")["value"]
     assert accuracy.max() < 1.0
     for mistake, message in (
-        ("--decoder=planted_decoder:wrong", "expected [4, 16, 16, 1]"),
+        ("--decoder=planted_decoder:wrong", "expected float [4, 16, 16, 1]"),
         ("--decoder=planted_decoder:none", "no attribute"),
         ("--decoder=planted_decoder:failing", "the decoder failed on latents [4, 2]: no weights"),
         ("--decoder=nowhere", "expected module:function"),
