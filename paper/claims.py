@@ -35,6 +35,12 @@ class Judged:
         return is_judged and check is not None and bool(check.test)
 
     @property
+    def shown(self) -> str:
+        """What was measured; of settings, which recipe has some of them."""
+        settings = self.claim.settings
+        return f"settings, as in the recipe {settings.recipe}" if settings else self.measured
+
+    @property
     def by(self) -> str:
         """What alone a verdict rests on, where that is less than the claim says; or empty."""
         check = self.claim.check
@@ -84,7 +90,7 @@ def table(results: Results) -> pd.DataFrame:
             "sure": one.claim.sureness,
             "runs on": f"{one.claim.runs_on}: {one.claim.because}",
             "verdict": f"{one.verdict}, {one.by}" if one.by else one.verdict,
-            "measured": one.measured,
+            "measured": one.shown,
         }
         for one in judge(results)
     )
@@ -144,6 +150,6 @@ def contradicted(results: Results) -> str:
         return "No claim is contradicted."
     said = []
     for one in against:
-        where = ": ".join(filter(None, (one.by, one.claim.setting.split(";")[0])))
+        where = "; ".join(filter(None, (one.by, one.claim.setting.split(";")[0])))
         said.append(f"“{markup(one.claim.says.rstrip('.'))}” ({markup(where)})")
     return f"Contradicted: {'; '.join(said)}."

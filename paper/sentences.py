@@ -218,13 +218,18 @@ def answer(results: Results, profile: str) -> str:
         if found[key]:
             who = "those of" if parts else "the axes of"
             parts.append(f"{who} {listing(found[key])} {verb}")
-    below = [
-        PROSE[arm]
-        for arm in SYSTEMS
-        if outcome(row := results.primary(profile, arm)) == "equivalent" and effects.is_below(row)
+    return " ".join([f"On {_DATA[profile]}, {'; '.join(parts)}.", *_below(results, profile)])
+
+
+def _below(results: Results, profile: str) -> list[str]:
+    """Of systems that are equivalent to random ones, which lie below them all the same."""
+    rows = {arm: results.primary(profile, arm) for arm in SYSTEMS}
+    return [
+        f"Within that margin, those of {PROSE[arm]} lie slightly below random ones (95% interval "
+        f"{interval((row['haar_low'], row['haar_high']))})."
+        for arm, row in rows.items()
+        if outcome(row) == "equivalent" and effects.is_below(row)
     ]
-    added = f" Equivalent or not, those of {listing(below)} lie slightly below." if below else ""
-    return f"On {_DATA[profile]}, {'; '.join(parts)}.{added}"
 
 
 def mechanism(results: Results, profile: str) -> str:

@@ -33,6 +33,7 @@ from paper.sources import (
 )
 from paper.words import count, decimal, listing, markup, p_value, plain, signed
 from reproduce.mechanisms import results as mechanism_results
+from reproduce.reporting import ledger
 
 SEEDS = (3, 12)
 LEDGER = """
@@ -464,6 +465,14 @@ def test_everything_is_made_of_complete_results(complete):
     assert done["zietlow"]["mean"].tolist() == ["0.6 ± 0.14", "1.6 ± 0.14"]
 
 
+def test_rows_of_settings_name_their_recipe():
+    file = ROOT / "paper" / "claims.toml"
+    rows = {claim.id: claims.Judged(claim, "not yet run", "") for claim in ledger.read(file)}
+    of_factor_vae = rows["locatello2019-settings-factor_vae"]
+    assert of_factor_vae.shown == "settings, as in the recipe locatello2019_factor_vae"
+    assert rows["higgins2017-order"].shown == ""
+
+
 def test_the_turned_frame_is_told_by_itself(results):
     rows = [
         _verdict("beta_vae/diagonal", "mig"),
@@ -487,7 +496,10 @@ def test_axes_that_are_equivalent_and_below_random_ones_are_told(results):
     table.loc[of_full, ["haar_difference", "haar_low", "haar_high"]] = [-0.01, -0.019, -0.001]
     table.to_csv(file, index=False)
     told = SENTENCES["quick/answer"](Results(results))
-    assert told.endswith("those of the full-covariance β-VAE lie slightly below.")
+    assert told.endswith(
+        " Within that margin, those of the full-covariance β-VAE lie slightly below random ones "
+        "(95% interval −.019 to −.001)."
+    )
     sentence = SENTENCES["quick/beta_vae/full_covariance/mig"](Results(results))
     assert sentence.endswith("90% interval, −.014 to −.006, though slightly below them.")
 
