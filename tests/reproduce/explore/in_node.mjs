@@ -35,6 +35,14 @@ for (const [kind, inputs] of Object.entries(request)) {
   } else if (kind === "geodesic") {
     const { geodesic } = await from("geodesic");
     answers.geodesic = inputs.map(({ rotation, size, time }) => Array.from(geodesic(rotation, size)(time)));
+  } else if (kind === "search") {
+    const { search } = await from("search");
+    answers.search = inputs.map(({ target, guess, slope, size, pace }) => {
+      const run = search(target, { step: guess });
+      let turn = run.next();
+      while (!turn.done) turn = run.next(turn.value.map(([, step]) => slope * step + size * Math.sin(pace * step)));
+      return turn.value;
+    });
   } else if (kind === "decode") {
     const { Decoder } = await from("decoder");
     const { unpackNumbers } = await from("numbers");

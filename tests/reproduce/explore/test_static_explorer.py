@@ -30,6 +30,7 @@ from models.layer_chain import LayerChain
 from models.settings import BetaVAESettings, InfoGANSettings
 from reproduce.explore import blind, export, frames, loaded_run
 from reproduce.training.run_directory import RunDirectory
+from reproduce.traversal import energy_matching
 
 PAGE = Path(__file__).resolve().parents[3] / "reproduce" / "explore" / "page"
 HERE = Path(__file__).parent
@@ -165,6 +166,39 @@ def test_javascript_decodes_layers_of_every_kind(channels):
     assert expected.std() > 0.1
     for (images,) in decoded([one], [points]):
         np.testing.assert_allclose(images, expected, atol=1e-5)
+
+
+def test_searches_find_where_an_energy_is_reached_first():
+    """Against the server's, on curves that rise, and on some that fall and rise again."""
+    rng = np.random.default_rng(0)
+    target, steps = 0.6, np.linspace(0, 3, 3001)
+    curves, searches = [], []
+    while len(curves) < 400:
+        slope, size, pace = rng.uniform([0, 0, 0.3], [1, 0.5, 3])
+        values = slope * steps + size * np.sin(pace * steps)
+        turns = values[1:-1][np.diff(np.sign(np.diff(values))) != 0]
+        if values.min() < -1e-9 or np.any(np.abs(np.append(turns, values[-1]) - target) < 0.03):
+            continue  # what nearly touches the target is a matter of luck
+        curves.append((slope, size, pace))
+        guess = rng.uniform(0.1, 3)
+        searches.append(
+            {"target": target, "guess": guess, "slope": slope, "size": size, "pace": pace}
+        )
+
+    def decode(points):  # a pixel for each curve
+        slope, size, pace = np.transpose(curves)
+        step = np.abs(points).sum(axis=1, keepdims=True)
+        return np.where(points != 0, slope * step + size * np.sin(pace * step), 0)[:, :, None, None]
+
+    energy = target**2 / len(curves)
+    expected, _, dead = energy_matching.matched_steps(
+        decode, np.zeros((1, len(curves))), np.eye(len(curves)), energy
+    )
+    found = in_node(search=searches)["search"]
+    assert [one["dead"] for one in found] == dead.tolist()
+    assert dead.any()
+    assert not dead.all()
+    np.testing.assert_allclose([one["step"] for one in found], expected, atol=2e-3)
 
 
 def test_geodesics_are_matrix_powers():

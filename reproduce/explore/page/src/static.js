@@ -35,9 +35,11 @@ export class StaticRun {
     this.spaces = Object.fromEntries(Object.entries(written.spaces).map(([name, space]) => [name, new StaticSpace(space, inputs)]));
   }
 
-  /** Strips along the first axes of a basis [k, k]. */
+  /** Strips along the first axes of a basis [k, k]; the frame before tells about where to look. */
   async strips(space, basis, image, signal) {
-    return traverse(this.decoder, this.starts[image], space.directions(basis), space.scene.energy, signal);
+    const strips = await traverse(this.decoder, this.starts[image], space.directions(basis), space.scene.energy, signal, space.found);
+    space.found = strips.found;
+    return strips;
   }
 }
 
@@ -47,6 +49,7 @@ class StaticSpace {
     this.axes = unpackNumbers(axes);
     this.size = scene.size;
     this.known = {};
+    this.found = []; // of the last frame's strips
   }
 
   /** A path's bases, by time, and its tables by place. */
