@@ -201,7 +201,7 @@ def _claim(row: Mapping[str, Any]) -> str:
 
 
 def _parts(results: Results, profile: str) -> list[str]:
-    """Of aligned arms, which factor makes most of the difference."""
+    """Which factor makes most of the difference, for each aligned arm."""
     return [
         effects.largest_part(results, profile, arm)
         for arm in SYSTEMS

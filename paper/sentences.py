@@ -222,7 +222,7 @@ def answer(results: Results, profile: str) -> str:
 
 
 def _below(results: Results, profile: str) -> list[str]:
-    """Of systems that are equivalent to random ones, which lie below them all the same."""
+    """Which systems that are equivalent to random ones lie below them all the same."""
     rows = {arm: results.primary(profile, arm) for arm in SYSTEMS}
     return [
         f"Within that margin, those of {PROSE[arm]} lie slightly below random ones (95% interval "

@@ -60,11 +60,6 @@ def datasets_found(results: Results) -> str:
     return _found(of_datasets(results), "data", "On", "data sets")
 
 
-def objectives_found(results: Results) -> str:
-    """Under which objectives."""
-    return _found(of_objectives(results), "objective", "Under", "objectives")
-
-
 def _pairs(results: Results, profile: str) -> dict[str, dict[str, str]]:
     """Cells by the title of what a pair has in common."""
     columns = ["model", "metric", "side", "haar_observed", "haar_difference", "special"]

@@ -43,7 +43,7 @@ class Claim:
         because: Why there, or why nowhere.
         tolerance: A number for a figure, a criterion in words for a statement.
         check: None where nothing in this kit can decide it.
-        settings: Of a row about how models were trained, what a recipe is held against.
+        settings: What a recipe is held against, in a row about how models were trained.
     """
 
     id: str

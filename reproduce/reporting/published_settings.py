@@ -54,7 +54,7 @@ def parse(table: Any, name: str) -> PublishedSettings:
 
     Args:
         table: As TOML gives it.
-        name: Of the claim, for errors.
+        name: The claim's, for errors.
 
     Raises:
         InputError: If it is none.
