@@ -57,7 +57,33 @@ def of_objectives(results: Results) -> pd.DataFrame:
 
 def datasets_found(results: Results) -> str:
     """On which data sets the axes of either posterior are aligned, equivalent or neither."""
-    return _found(of_datasets(results), "data", "On", "data sets")
+    table, says = of_datasets(results), []
+    for posterior, column in (("diagonal", "verdict"), ("full-covariance", "verdict ")):
+        groups = []
+        for verdict, words in (
+            (ALIGNED, "are aligned"),
+            (EQUIVALENT, "are equivalent to random axes"),
+            (INCONCLUSIVE, "are inconclusive"),
+        ):
+            names = [str(name) for name in table.loc[table[column].str.startswith(verdict), "data"]]
+            if names:
+                groups.append(f"{words} on {listing(names)}")
+        if groups:
+            says.append(f"The axes of the {posterior} posterior {'; '.join(groups)}.")
+    differ = table["p"].str.endswith("*")
+    p = pd.to_numeric(table["p"].str.rstrip("*"), errors="coerce")
+    shown = [str(name) for name in table.loc[p <= findings.ALPHA, "data"]]
+    with_contrast = int(p.notna().sum())
+    says.append(
+        f"Of {count(with_contrast)} contrasts of the two, not corrected for their number, "
+        + (f"{listing(shown)} have p at or below .05" if shown else "none has p at or below .05")
+        + (
+            f"; in {count(int(differ.sum()))} the two arms do not fit alike."
+            if differ.any()
+            else "."
+        )
+    )
+    return " ".join(says)
 
 
 def _pairs(results: Results, profile: str) -> dict[str, dict[str, str]]:
@@ -99,34 +125,3 @@ def _of_contrast(row: Mapping[str, Any]) -> tuple[str, str]:
         value += f" ({decimal(row['low'])} to {decimal(row['high'])})"
     p = p_value(row["p_value"]).removeprefix("= ")
     return value, p + ("" if row["fits_match"] else "*")
-
-
-def _found(table: pd.DataFrame, what: str, preposition: str, noun: str) -> str:
-    """The verdicts of either posterior, one sentence each, and of the contrast."""
-    says = []
-    for posterior, column in (("diagonal", "verdict"), ("full-covariance", "verdict ")):
-        groups = []
-        for verdict, words in (
-            (ALIGNED, "are aligned"),
-            (EQUIVALENT, "are equivalent to random axes"),
-            (INCONCLUSIVE, "are inconclusive"),
-        ):
-            names = [str(name) for name in table.loc[table[column].str.startswith(verdict), what]]
-            if names:
-                groups.append(f"{words} {preposition.lower()} {listing(names)}")
-        if groups:
-            says.append(f"The axes of the {posterior} posterior {'; '.join(groups)}.")
-    differ = table["p"].str.endswith("*")
-    p = pd.to_numeric(table["p"].str.rstrip("*"), errors="coerce")
-    shown = [str(name) for name in table.loc[p <= findings.ALPHA, what]]
-    with_contrast = int(p.notna().sum())
-    says.append(
-        f"Of {count(with_contrast)} contrasts of the two, not corrected for their number, "
-        + (f"{listing(shown)} have p at or below .05" if shown else "none has p at or below .05")
-        + (
-            f"; in {count(int(differ.sum()))} the two arms do not fit alike."
-            if differ.any()
-            else "."
-        )
-    )
-    return " ".join(says)
