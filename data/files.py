@@ -91,6 +91,8 @@ def check_output(path: Path | str) -> Path:
     Raises:
         InputError: If something stands there that is no regular file, or there can be no such file.
     """
+    if Path(path).name.isspace():
+        raise InputError(f"{str(path)!r} has a blank name; give the name of a file to be written")
     try:
         path = Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
         if path.is_symlink() or (path.exists() and not path.is_file()):  # a link to itself, too

@@ -30,6 +30,8 @@ Precision = Literal["half", "single"]
 PRECISIONS: dict[Precision, Any] = {"half": np.float16, "single": np.float32}
 PAGE = Path(__file__).parent / "page" / "dist"
 _PLACE = '<script type="application/json" id="exported">null</script>'
+_MARK = 'id="exported"'  # of a page that an export wrote
+_DIGEST = 12  # hex digits that name a run's file
 _DIGITS = 7  # of a number that is written out
 
 
@@ -50,10 +52,14 @@ def write(
         precision: The decoders' weights'.
 
     Raises:
-        InputError: If the folder is a file, a run cannot be loaded, or none can be exported.
+        InputError: If the folder is a file or has a page of another kind, a run cannot be loaded,
+            or none can be exported.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is no folder; give one to be written")
+    page = folder / "index.html"
+    if page.exists() and _MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        raise InputError(f"{page} is no export's page; give a folder of its own")
     names, listed = [], []
     with progress.bar(total=len(runs) * (1 + num_paths), desc="export", unit=" parts") as bar:
         for run in runs:
@@ -64,7 +70,7 @@ def write(
                 bar.update(num_paths)
                 continue
             text = json.dumps(_run(loaded, num_paths, precision, bar.update), separators=(",", ":"))
-            name = f"run-{hashlib.sha256(text.encode()).hexdigest()[:12]}.js"
+            name = f"run-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]}.js"
             write_text(folder / name, f"(globalThis.axisbias??={{}})[{json.dumps(name)}]={text};\n")
             names.append(name)
             listed.append({"title": loaded.title, "data_set": loaded.data_set, "file": name})
@@ -77,9 +83,9 @@ def write(
         write_text(folder / name, (PAGE / name).read_text(encoding="utf-8"))
     # No text in it can end the script element.
     content = json.dumps(listed, separators=(",", ":")).replace("<", "\\u003c")
-    page = (PAGE / "index.html").read_text(encoding="utf-8")
-    write_text(folder / "index.html", page.replace(_PLACE, _PLACE.replace("null", content)))
-    for old in folder.glob("run-*.js"):
+    text = (PAGE / page.name).read_text(encoding="utf-8")
+    write_text(page, text.replace(_PLACE, _PLACE.replace("null", content)))
+    for old in folder.glob(f"run-{'[0-9a-f]' * _DIGEST}.js"):
         if old.name not in names:
             old.unlink()
 
@@ -92,8 +98,9 @@ def _run(
 ) -> dict[str, Any]:
     """All that the page needs of a run; `done` is told what share of a path is finished."""
     assert run.layer_chain is not None
-    chain = run.layer_chain.at_precision(PRECISIONS[precision])
-    error = _error(run, chain)
+    with np.errstate(over="ignore", invalid="ignore"):  # weights beyond half precision
+        chain = run.layer_chain.at_precision(PRECISIONS[precision])
+        error = _error(run, chain)
     if not np.isfinite(error):
         raise InputError(f"{run.title}: its weights exceed half precision; give --weights=single")
     levels = f"{np.ceil(100 * 255 * error) / 100:.2f}"

@@ -127,6 +127,8 @@ def read(weights: Path, trained_on: str = "") -> Origin:
             f"{PUBLISHED_FROM}/{known}" if known else _UNKNOWN,
             digest,
         )
+    except InputError:  # of the losses
+        raise
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{file}: damaged ({type(error).__name__}: {error}); expected the settings of a "

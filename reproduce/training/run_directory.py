@@ -228,6 +228,8 @@ class RunDirectory:
         Raises:
             InputError: If another process holds it, or there can be no such folder.
         """
+        if self.path.name.isspace():
+            raise InputError(f"{str(self.path)!r} has a blank name; give a folder for the run")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
@@ -296,8 +298,12 @@ class RunDirectory:
             write_text(self.config_file, config.to_json())
             return
         old, new = (flatten(dataclasses.asdict(c)) for c in (self.read_config(), config))
+        # Of another model all settings are others.
+        keys = ["model"] if old["model"] != new["model"] else [*(old | new)]
         differences = [
-            f"{key} {old[key]} there, {new[key]} asked" for key in new if old[key] != new[key]
+            f"{key} {old.get(key, 'not')} there, {new.get(key, 'not')} asked"
+            for key in keys
+            if old.get(key) != new.get(key)
         ]
         if differences:
             raise InputError(

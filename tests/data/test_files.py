@@ -200,6 +200,12 @@ def test_an_output_takes_the_place_of_no_input_and_no_other_output(tmp_path):
     assert given.read_bytes() == b"mine"
 
 
+def test_a_blank_name_is_refused(tmp_path):
+    for path in (" ", tmp_path / "\t"):
+        with pytest.raises(InputError, match="blank name"):
+            check_outputs([path])
+
+
 def test_what_the_system_refuses_is_said_of_the_file_that_was_asked_for(tmp_path):
     with (
         pytest.raises(OSError, match=r"out\.csv") as error,

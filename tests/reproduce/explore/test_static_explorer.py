@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -367,6 +368,19 @@ def test_the_same_export_gives_the_same_bytes_and_leaves_other_files(tmp_path):
     assert contents(second) == contents(first) | {"mine.txt": b"kept"}
 
 
+def test_an_export_takes_no_other_pages_place(tmp_path):
+    (tmp_path / "index.html").write_text("<h1>my home page</h1>")
+    with pytest.raises(InputError, match=r"index\.html is no export's page"):
+        export.write(tmp_path, RUNS[:1], load, 1)
+    assert contents(tmp_path) == {"index.html": b"<h1>my home page</h1>"}
+    (tmp_path / "index.html").unlink()
+    (tmp_path / "run-away.js").write_text("mine")
+    export.write(tmp_path, RUNS[:1], load, 1)
+    export.write(tmp_path, RUNS[1:], load, 1)
+    assert (tmp_path / "run-away.js").read_text() == "mine"
+    assert len(list(tmp_path.glob("run-*.js"))) == 2
+
+
 def test_an_export_that_fails_leaves_the_one_before_whole(tmp_path):
     export.write(tmp_path, RUNS[:1], load, 1)
     before = contents(tmp_path)
@@ -404,8 +418,10 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
         kernel[0, 0] = 1e6
         return staged
 
-    with np.errstate(all="ignore"), pytest.raises(InputError, match="--weights=single"):
-        export.write(tmp_path, RUNS[:1], large, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(InputError, match="--weights=single"):
+            export.write(tmp_path, RUNS[:1], large, 1)
     export.write(tmp_path, RUNS[:1], large, 1, "single")
 
 

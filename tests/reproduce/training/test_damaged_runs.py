@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from test_recipes_runs import CONFIG, RECIPE, Variable
 from data.files import InputError, write_text
 from reproduce.reporting import page
 from reproduce.reporting.seed_results import SeedResult
+from reproduce.training import recipes
 from reproduce.training.run_directory import RunDirectory, read_log
 
 LOG = "step,loss\n" + "".join(f"{step},{100 / step}\n" for step in range(10, 61, 10))
@@ -83,6 +85,24 @@ def test_a_setting_of_another_kind_is_named(finished, key, value):
     write_text(finished.config_file, json.dumps(content))
     with pytest.raises(InputError, match=r"config\.json is damaged"):
         finished.read_config()
+
+
+def test_a_run_of_another_model_is_named(finished):
+    other = dataclasses.replace(CONFIG, recipe=recipes.find("glow", "glow_smoke"))
+    with pytest.raises(InputError, match=r"other settings \(model beta_vae there, glow asked\)"):
+        finished.claim(other)
+    settings = dataclasses.replace(other.recipe.settings, depth=9)
+    deeper = dataclasses.replace(other, recipe=dataclasses.replace(other.recipe, settings=settings))
+    run = RunDirectory(finished.path / "glow")
+    run.claim(other)
+    with pytest.raises(InputError, match=r"other settings \(depth \d+ there, 9 asked\)"):
+        run.claim(deeper)
+
+
+def test_a_blank_name_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="blank name"), RunDirectory(tmp_path / " ").locked():
+        pass
+    assert not (tmp_path / " ").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\ufeff{}", "[" * 100_000])

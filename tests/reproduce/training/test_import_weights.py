@@ -179,7 +179,8 @@ def test_mistakes_are_one_line(folder, run_program, tmp_path):
     (path / "test_losses.log").write_text('{"recon_loss": NaN}')
     done = run_program("import_weights", *flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "not finite" in done.stderr
+    assert "test_losses.log: damaged (a loss is not finite)" in done.stderr
+    assert "specs.json" not in done.stderr
     (path / "specs.json").write_text("[]")
     done = run_program("import_weights", *flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
