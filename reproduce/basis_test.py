@@ -101,6 +101,8 @@ def _families(tested: Representation) -> list[str]:
         logging.warning(
             "so many latents are kept but once; %s: fitted to a sample of rows", ", ".join(sampled)
         )
+    if tested.identifiers():
+        logging.warning(tested.identifiers())
     if tested.left_out() and len(active) >= 2:
         logging.warning(tested.left_out())
     return families

@@ -70,6 +70,9 @@ def main() -> None:
 
     workers = _WORKERS.value or program.num_cores()
     scored = [representation.load(file) for file in files]
+    for told in dict.fromkeys(one.identifiers() for one in scored):
+        if told:
+            logging.warning(told)
     rows: list[tuple[str, str, float]] = []
     for metric in progress.bar(metrics, desc="scoring", unit=" metrics"):
         source = registry.METRICS[metric].source

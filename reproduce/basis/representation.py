@@ -201,6 +201,21 @@ class Representation:
             f"active ones are rotated ({self._rule()}): {shown}{more}, counted from 0"
         )
 
+    def identifiers(self) -> str:
+        """In words: which factors have more classes than half the rows; empty if none has."""
+        counts = [len(np.unique(column)) for column in self.factors.T]
+        found = [
+            f"{name} ({count:,} of {len(self.factors):,} rows)"
+            for name, count in zip(self.factor_names, counts, strict=True)
+            if 2 * count > len(self.factors)
+        ]
+        if not found:
+            return ""
+        return (
+            f"factors with few rows a class: {', '.join(found)}; what is estimated of them is far "
+            "too high, so give a continuous factor in bins, and leave identifiers out"
+        )
+
 
 def turned(representation: Representation, first: str, second: str) -> Representation:
     """The same latents with two factors described by their sum and difference.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -173,7 +174,9 @@ def _fit(job: tuple[LabelledLatents, list[str], FitSettings, np.ndarray]) -> dic
     points, names, settings, basis = job
     scores: dict[str, float] = {}
     rotated = points.mapped(lambda latents: latents @ basis)
-    with thread_pools().limit(limits=1):
+    with thread_pools().limit(limits=1), warnings.catch_warnings():
+        # Programs say it once, as `Representation.identifiers` has it.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         for name in names:
             metric = METRICS[name]
             scores |= dict(zip(metric.columns, metric.compute(rotated, settings), strict=True))

@@ -131,3 +131,21 @@ def test_a_split_that_loses_a_class_is_scored_by_what_it_holds():
     )
     (found,) = scorer.fits(np.eye(2)[None])
     assert np.isfinite(list(found.values())).all()
+
+
+def test_a_factor_that_tells_rows_apart_is_said_and_warned_of_by_nothing_else():
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(3, size=60), np.arange(60), np.arange(60) // 2], axis=1)
+    latents = factors[:, :2] / [1, 20] + 0.1 * rng.normal(size=(60, 2))
+    tested = Representation(latents, factors, ("hue", "file", "pair"), (3, 60, 30))
+    told = tested.identifiers()
+    assert "file (60 of 60 rows)" in told
+    assert "hue" not in told
+    assert "pair" not in told  # two rows a class
+    assert few(10, 3).identifiers() == ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        fits = ("explicitness", "dci_fast")
+        found = basis_scorer.score(tested.points(), ("mig", *fits), 0)
+    assert found["mig"] == pytest.approx(mig(latents, factors), abs=1e-12)
+    assert np.isfinite(list(found.values())).all()
