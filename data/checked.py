@@ -6,6 +6,7 @@ what was expected, and what to do.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, KeysView, Sequence, ValuesView
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from data.files import InputError, as_strings
 
 LARGEST = 1e100  # beyond it and its inverse, squares leave the range of float64
 MAX_CLASSES = 2**16  # indices from here on are identifiers, not classes
+MAX_NAME = 200  # characters; a longer one is a description
 _EXACT = 2**53  # whole numbers up to here are exact in float64
 
 Size = int | str  # a length, or a letter that stands for any
@@ -157,8 +159,8 @@ def factors(
         Factors int64 [n, k], those of the test split or None, names, and numbers of classes.
 
     Raises:
-        InputError: If lengths differ, two names are the same or one is empty, a factor is no class
-            index below its size, or is constant.
+        InputError: If lengths differ, two names are the same or one is no name, a factor is no
+            class index below its size, or is constant.
     """
     found_names = _names(where, names)
     flat = np.ravel(plain(where, "factor_sizes", sizes))
@@ -194,7 +196,7 @@ def factors(
 
 
 def _names(where: Path | str, values: Any) -> tuple[str, ...]:
-    """Names of factors, none of which may be missing: tables would lose their rows."""
+    """Names of factors, each of which has to stand in a table and on a page."""
     import pandas as pd
 
     if isinstance(values, (list, tuple)):
@@ -204,6 +206,12 @@ def _names(where: Path | str, values: Any) -> tuple[str, ...]:
     for index, (name, is_missing) in enumerate(zip(found, pd.isna(array), strict=True)):
         if is_missing or not name.strip():
             raise InputError(f"{where}: factor_names[{index}] is empty; name every factor")
+        is_odd = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+        if is_odd or len(name) > MAX_NAME:
+            raise InputError(
+                f"{where}: factor_names[{index}] is {name[:20]!r}, of {len(name)} characters; "
+                f"expected at most {MAX_NAME}, and no line breaks or other control characters"
+            )
     return found
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from data.files import InputError
 from reproduce.basis import factor_verdicts
 from reproduce.basis.representation import Representation
+from reproduce.reporting import result_tables
 
 FACTOR_TEST = "factor_test.csv"
 SHARES = "axis_information.csv"
@@ -50,7 +51,7 @@ def read(test: Path, encoded: Representation, frame: pd.DataFrame) -> dict[str, 
 
 def _numbers(file: Path, columns: list[str], words: tuple[str, ...]) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(file)[columns]
+        frame = result_tables.parse(file)[columns]
         for column in columns:
             if column not in words:
                 frame[column] = pd.to_numeric(frame[column])

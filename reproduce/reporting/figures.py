@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib
@@ -16,6 +19,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from data.files import say_once
 from models.registry import MODELS, Term
 from reproduce.basis import over_seeds
 from reproduce.reporting import names, seed_verdicts, style
@@ -29,6 +33,7 @@ from reproduce.reporting.style import (
     SEED_STYLES,
     side_by_side,
 )
+from reproduce.training.run_directory import read_log
 
 _STYLE: dict[Any, Any] = style.BASE | {"font.size": 9, "axes.titlesize": 9}
 _WIDTH = 9.0  # inches, a page's column
@@ -38,16 +43,34 @@ _NULL_TITLES = {
 }
 
 
+@contextlib.contextmanager
+def _glyphs_told() -> Iterator[None]:
+    """Says once which letters of names the font lacks, of which matplotlib warns at every step."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        yield
+    lacking = set()
+    for one in found:
+        match = re.match(r"Glyph (\d+) ", str(one.message))
+        if match:
+            lacking.add(chr(int(match[1])))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if lacking:
+        say_once(f"the figures' font lacks {' '.join(sorted(lacking))}, which are boxes there")
+
+
 def to_svg(figure: Figure) -> str:
     """A figure as an <svg> element; the same figure gives the same text."""
     buffer = io.StringIO()
-    # The layout's last digits depend on addresses, and ids of clip paths on them.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for axis in figure.axes:
-        axis.set_position(np.round(axis.get_position().bounds, 6).tolist())
-    with plt.rc_context(_STYLE):  # the salt, without which ids are random, is read on saving
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with _glyphs_told():
+        # The layout's last digits depend on addresses, and ids of clip paths on them.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for axis in figure.axes:
+            axis.set_position(np.round(axis.get_position().bounds, 6).tolist())
+        with plt.rc_context(_STYLE):  # the salt, without which ids are random, is read on saving
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
@@ -56,7 +79,8 @@ def to_svg(figure: Figure) -> str:
 def to_png(figure: Figure, dpi: int = 160) -> bytes:
     """A figure as a PNG file's content, at so many dots an inch."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    with _glyphs_told():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     plt.close(figure)
     return buffer.getvalue()
 
@@ -277,6 +301,7 @@ def _effect_row(axis: Axes, place: int, differences: Sequence[float]) -> None:
 def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
     """The logged terms of one model's runs that say how training went, over the images seen."""
     terms = [term for term in MODELS[model].terms if term.curve]
+    columns = ["step", *(t.column for t in terms), *(t.limit[0] for t in terms if t.limit)]
     with plt.rc_context(_STYLE):
         figure, axes = _grid(1, max(2, len(terms)), 2.9)
         for axis in axes[0, len(terms) :]:
@@ -285,7 +310,7 @@ def training_curves(results: Sequence[SeedResult], model: str) -> Figure:
         for index, (arm, seeds) in enumerate(_arms(results).items()):
             for result in seeds:
                 assert result.run is not None
-                frame = pd.read_csv(result.run.training_file)
+                frame = read_log(result.run.training_file, list(dict.fromkeys(columns)), ())
                 images = frame["step"] * result.run.read_config().recipe.batch_size / 1000
                 for axis, term in zip(axes[0], terms, strict=False):
                     axis.plot(

@@ -58,7 +58,7 @@ def measured(run: RunDirectory) -> pd.DataFrame | None:
     if not run.quality_file.exists():
         return None
     try:
-        table = pd.read_csv(run.quality_file)
+        table = result_tables.parse(run.quality_file)
         for column in COLUMNS[1:]:
             table[column] = pd.to_numeric(table[column])
         if table.empty or "factor" not in table:

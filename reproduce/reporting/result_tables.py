@@ -17,6 +17,12 @@ import pandas as pd
 from data.files import InputError, write_text
 
 
+def parse(source: Path | io.StringIO) -> pd.DataFrame:
+    """A table as it was written: a factor may be called 1 or NA, and only an empty cell is NaN."""
+    names = dict.fromkeys(("factor", "given"), str)
+    return pd.read_csv(source, dtype=names, keep_default_na=False, na_values=[""])
+
+
 def read(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.DataFrame:
     """Reads a result table.
 
@@ -24,7 +30,7 @@ def read(file: Path, columns: Sequence[str], min_rows: int = 1) -> pd.DataFrame:
         InputError: If it is missing, damaged, or lacks one of the columns or rows.
     """
     try:
-        frame = pd.read_csv(file)
+        frame = parse(file)
         if not set(columns) <= set(frame.columns) or len(frame) < min_rows:
             raise ValueError(f"expected rows with the columns {', '.join(columns)}")
         if columns[0] == "step" and frame[list(columns)].isna().any(axis=None):
@@ -52,7 +58,7 @@ def write(file: Path, table: pd.DataFrame) -> None:
 
 def fingerprint(table: pd.DataFrame) -> np.ndarray:
     """SHA-256 of a table as it will be read, whatever its columns' order: a string for an .npz."""
-    return np.array(_digest(pd.read_csv(io.StringIO(table.to_csv(index=False)))))
+    return np.array(_digest(parse(io.StringIO(table.to_csv(index=False)))))
 
 
 def check(file: Path, table: pd.DataFrame, expected: np.ndarray | None) -> None:

@@ -127,6 +127,13 @@ def _check_key(file: Path | str, key: pd.DataFrame) -> None:
     unknown = sorted(set(key["kind"]) - set(KINDS))
     if unknown:
         raise InputError(f"{file}: unknown kind {unknown[0]!r}; expected {', '.join(KINDS)}")
+    pairs = key[key["kind"] != "identical"].groupby("item")["target"].agg(["size", "sum"])
+    wrong = pairs[(pairs["size"] != 2) | (pairs["sum"] != 1)]
+    if not wrong.empty:
+        raise InputError(
+            f"{file}: pair {wrong.index[0]} has {wrong['sum'].iloc[0]} targets among "
+            f"{wrong['size'].iloc[0]} strips; expected one of two: give the key as stimuli wrote it"
+        )
 
 
 def exclude(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

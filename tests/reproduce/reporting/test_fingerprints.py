@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,14 @@ import pytest
 from data.files import InputError, load_npz, save_npz, write_text
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import result_tables, seed_results, seed_verdicts
+from reproduce.reporting import figures, result_tables, seed_results, seed_verdicts
 
 
-def made(folder, name, seed, **extras):
+def made(folder, name, seed, names=("a", "b"), **extras):
     """A representation.npz and its test, as the program writes it."""
     rng = np.random.default_rng(seed)
     factors = rng.integers(3, size=(120, 2))
-    encoded = Representation(factors + 0.2 * rng.normal(size=(120, 2)), factors, ("a", "b"), (3, 3))
+    encoded = Representation(factors + 0.2 * rng.normal(size=(120, 2)), factors, names, (3, 3))
     file = folder / f"{name}.npz"
     representation.save(file, encoded)
     encoded = representation.load(file)
@@ -26,6 +27,8 @@ def made(folder, name, seed, **extras):
     test = folder / name / "basis_test.csv"
     result_tables.write(test, found.table)
     result_tables.write(test.with_name("cherry_picking.csv"), found.cherry_picking)
+    result_tables.write(test.with_name("factor_test.csv"), found.by_factor)
+    result_tables.write(test.with_name("axis_information.csv"), found.shares)
     keys = {
         seed_results.FINGERPRINT: np.array(encoded.fingerprint),
         seed_results.TABLE: result_tables.fingerprint(found.table),
@@ -172,3 +175,50 @@ def test_a_representation_of_another_run_is_refused(pair, tmp_path):
     assert representation.load(tmp_path / "r.npz", "run").fingerprint == encoded.fingerprint
     with pytest.raises(InputError, match="encoded by another run"):
         representation.load(tmp_path / "r.npz", "other run")
+
+
+@pytest.mark.parametrize("names", [("1", "2"), ("NA", "nan"), ("True", "1e3"), ("null", "None")])
+def test_names_that_look_like_numbers_or_gaps_stay_names(tmp_path, names):
+    file, test = made(tmp_path, "a", 0, names)
+    (result,) = seed_results.read_representations([file], [test])
+    assert result.encoded.factor_names == names
+    assert tuple(result.by_factor["factor"][:2]) == names
+    assert tuple(result.shares.columns[1:3]) == names
+    write_text(tmp_path / "table.csv", f"factor,value\n{names[0]},1\n{names[1]},2\n")
+    read = result_tables.read(tmp_path / "table.csv", ["factor", "value"])
+    assert tuple(read["factor"]) == names
+    assert read["value"].tolist() == [1, 2]
+
+
+def test_letters_that_the_font_lacks_are_said_once(caplog):
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots()
+    axis.set_title("\u8272\u76f8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert figures.to_svg(figure).startswith("<svg")
+    assert caplog.text.count("lacks \u76f8 \u8272") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda null: null[:0],
+        lambda null: np.concatenate([null, null]),
+        lambda null: null[:, None, None],
+        lambda null: null + 0j,
+        lambda null: null * np.nan,
+        lambda null: null - 1,
+    ],
+)
+def test_draws_of_another_number_or_kind_are_refused(pair, tmp_path, change):
+    (a, test_a), _ = pair
+    write_text(tmp_path / "basis_test.csv", test_a.read_text())
+    draws = load_npz(test_a.with_name("null.npz"))
+    draws["haar/mig"] = change(draws["haar/mig"])
+    save_npz(tmp_path / "null.npz", draws)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match="not of the same test as haar/mig"):
+            seed_results.read_representations([a], [tmp_path / "basis_test.csv"])

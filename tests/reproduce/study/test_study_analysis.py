@@ -410,3 +410,16 @@ def test_mistakes_end_with_status_2_and_one_line(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", [True, False])
+def test_a_key_whose_pairs_have_no_single_target_is_refused(tmp_path, target):
+    key, lists = make_study()
+    answers = simulated_raters.answer(lists, key, {"": Truth(0.6)}, 4, np.random.default_rng(0))
+    files = write_study(tmp_path, key, answers)
+    assert len(responses.read(*files)[1]) == len(key)
+    item = key.loc[key["kind"] == "test", "item"].iloc[0]
+    key.loc[key["item"] == item, "target"] = target
+    write_study(tmp_path, key, answers)
+    with pytest.raises(InputError, match=f"pair {item} has {2 * target} targets among 2 strips"):
+        responses.read(*files)
