@@ -14,6 +14,7 @@ from reproduce.pipeline.profiles import PROFILES
 _ROOT = Path(__file__).resolve().parents[1]
 _SOURCES = {
     "information": "mutual information",
+    "entropies": "mutual information and entropies",
     "covariance": "covariances",
     "groups": "groups of images",
     "fit": "a fit in every basis",

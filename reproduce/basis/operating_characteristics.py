@@ -48,6 +48,7 @@ POWER_COLUMNS = (
     "high",
     "repetitions",
 )
+_QUICK = ("information", "entropies", "covariance")
 _NUM_GROUPS = 500  # for the BetaVAE and FactorVAE scores; the full 10,000 would take days
 
 
@@ -145,7 +146,7 @@ def calibration_designs(
     known = [METRICS[name] for name in metrics]
     tested = [one.name for one in known if {*one.columns} - {*one.invariant} and not one.needs_grid]
     trees = tuple(name for name in tested if METRICS[name].is_slow)
-    quick = tuple(n for n in tested if METRICS[n].source in ("information", "covariance"))
+    quick = tuple(name for name in tested if METRICS[name].source in _QUICK)
     slow = tuple(name for name in tested if name not in (*quick, *trees))
     return (
         Design(trees, NULLS[1:], num_tree_bases, num_points=60, num_classes=2),

@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from reproduce.metrics.registry import (
     METRICS,
     NUM_GROUPS,
     Covariance,
+    Entropies,
     FitSettings,
     GroupRows,
     Groups,
@@ -28,7 +30,16 @@ from reproduce.metrics.registry import (
 _MAX_COVARIANCES = 2**29  # bytes of the groups' covariances; larger ones are not kept
 
 Scores = dict[str, np.ndarray]
-Engine = Callable[[np.ndarray], np.ndarray]  # bases [b, d, m] to mutual information [b, m, k]
+
+
+class Engine(Protocol):
+    """What tells of the binned latents in many bases; see `InformationEngine`."""
+
+    def __call__(self, bases: np.ndarray) -> np.ndarray:
+        """Mutual information with the factors: float64 [b, m, k]."""
+
+    def entropies(self, bases: np.ndarray) -> np.ndarray:
+        """Of the latents themselves: float64 [b, m]."""
 
 
 def _information_engine(device: str) -> Callable[[np.ndarray, np.ndarray, float], Engine]:
@@ -70,7 +81,7 @@ class BasisScorer:
         self._closed = [name for name in metrics if METRICS[name].source != "fit"]
         self._fitted = [name for name in metrics if METRICS[name].source == "fit"]
         sources = {METRICS[name].source for name in self._closed}
-        if "information" in sources:
+        if sources & {"information", "entropies"}:
             engine = _information_engine(device)
             self._engine = engine(points.latents, points.factors, points.eps)
             self.factor_entropies = entropies(points.factors)
@@ -103,9 +114,12 @@ class BasisScorer:
         scores: Scores = {}
         bases = self._read_out(bases)
         sources = {METRICS[name].source for name in self._closed}
-        if "information" in sources:
+        if sources & {"information", "entropies"}:
             known = self._engine(bases) if information is None else information
             scores |= self.of_information(known)
+        if "entropies" in sources:
+            own = Entropies(known, self._engine.entropies(bases), self.factor_entropies)
+            scores |= self._computed("entropies", own)
         if "covariance" in sources:
             transposed = np.swapaxes(bases, 1, 2)
             covariance = Covariance(
@@ -135,7 +149,7 @@ class BasisScorer:
         return self._computed("information", Information(information, self.factor_entropies))
 
     def _computed(
-        self, source: str, known: Information | Covariance | Groups | GroupRows
+        self, source: str, known: Information | Entropies | Covariance | Groups | GroupRows
     ) -> Scores:
         scores: Scores = {}
         for metric in (METRICS[name] for name in self._closed):

@@ -18,7 +18,8 @@ def dcimig(information: np.ndarray, factor_entropies: np.ndarray) -> np.ndarray:
 
     Args:
         information: float [..., m, k], mutual information of m latents and k factors in nats.
-        factor_entropies: float [k] in nats, all above 0.
+        factor_entropies: float [k] in nats, all above 0; with ones it is the unnormalised score,
+            in nats.
 
     Returns:
         float64 [...].

@@ -6,6 +6,7 @@ plug-in estimates, natural logarithms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,15 @@ NUM_BINS = 20
 _MERGED_CELLS = 1_024  # neighbouring factors are counted in one table of at most so many cells
 
 
-def discretise(latents: np.ndarray) -> np.ndarray:
-    """Bins each latent: int64 [n, d] in 0..19, from float [n, d].
+def discretise(latents: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
+    """Bins each latent: int64 [n, d] in 0..num_bins - 1, from float [n, d].
 
     The edges are `numpy.histogram`'s, so the maximum falls into the last bin; a constant latent
     has one bin.
     """
     bins = np.empty(latents.shape, np.int64)
     for i, column in enumerate(np.asarray(latents, np.float64).T):
-        edges = np.histogram_bin_edges(column, NUM_BINS)
+        edges = np.histogram_bin_edges(column, num_bins)
         bins[:, i] = np.digitize(column, edges[:-1]) - 1
     return bins
 
@@ -43,22 +44,25 @@ def entropies(factors: np.ndarray) -> np.ndarray:
     return np.array(values)
 
 
-def mutual_information(latents: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def mutual_information(
+    latents: np.ndarray, factors: np.ndarray, num_bins: int = NUM_BINS
+) -> np.ndarray:
     """Plug-in mutual information of each binned latent and each factor, in nats.
 
     Args:
         latents: float [n, d].
         factors: int [n, k], class indices.
+        num_bins: The number of bins of each latent.
 
     Returns:
         float64 [d, k]; a constant latent has 0 everywhere.
     """
-    bins = discretise(latents)
+    bins = discretise(latents, num_bins)
     information = np.empty((latents.shape[1], factors.shape[1]))
     for i, b in enumerate(bins.T):
         for j, g in enumerate(factors.T):
-            counts = np.bincount(b * (g.max() + 1) + g, minlength=NUM_BINS * (g.max() + 1))
-            joint = counts.reshape(NUM_BINS, -1) / len(b)
+            counts = np.bincount(b * (g.max() + 1) + g, minlength=num_bins * (g.max() + 1))
+            joint = counts.reshape(num_bins, -1) / len(b)
             independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
             seen = joint > 0
             information[i, j] = np.sum(joint[seen] * np.log(joint[seen] / independent[seen]))
@@ -136,20 +140,49 @@ class InformationEngine:
                 self._latents, np.ascontiguousarray(bases, np.float64), noise, *tables
             )
 
+    def entropies(self, bases: np.ndarray) -> np.ndarray:
+        """Entropy of each binned latent in each basis, in nats.
+
+        Args:
+            bases: float [b, d, m].
+
+        Returns:
+            float64 [b, m].
+        """
+        noise = np.abs(bases).swapaxes(-1, -2) @ self._noise
+        found = [
+            np.concatenate(
+                [
+                    _entropies_of_rotated(part, own, self._count_log_count)
+                    for part, own in self._rotated(*one)
+                ]
+            )
+            for one in zip(bases, noise, strict=True)
+        ]
+        return np.array(found).reshape(len(bases), -1)
+
     def _in_blocks(
         self, basis: np.ndarray, noise: np.ndarray, tables: tuple[Any, ...]
     ) -> np.ndarray:
         """Mutual information [m, k] of large latents in one basis, some new latents at a time."""
+        parts = [_information_of_rotated(*part, *tables) for part in self._rotated(basis, noise)]
+        return np.concatenate(parts)
+
+    def _rotated(
+        self, basis: np.ndarray, noise: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """New latents float64 [_, n] and their noise [_]: all at once, or some of large ones."""
+        if not self._is_large:
+            yield np.ascontiguousarray(basis.T, np.float64) @ self._latents, noise
+            return
         n, m = len(self._latents), basis.shape[1]
         step = max(1, 4 * blocks.ROWS // n)
-        parts = []
         for start in range(0, m, step):
             part = np.ascontiguousarray(basis[:, start : start + step], np.float64)
             rotated = np.empty((part.shape[1], n))
             for rows in blocks.rows(self._latents):
                 rotated[:, rows] = (self._latents[rows].astype(np.float64) @ part).T
-            parts.append(_information_of_rotated(rotated, noise[start : start + step], *tables))
-        return np.concatenate(parts)
+            yield rotated, noise[start : start + step]
 
 
 @numba.njit(cache=True, fastmath={"nnan", "ninf", "nsz"})
@@ -325,3 +358,20 @@ def _information_of_rotated(
             information[j],
         )
     return information
+
+
+@numba.njit(cache=True, parallel=True)
+def _entropies_of_rotated(
+    rotated: np.ndarray, noise: np.ndarray, count_log_count: np.ndarray
+) -> np.ndarray:
+    """Of latents [m, n] that are in their basis already: float64 [m]."""
+    m, n = rotated.shape
+    found = np.empty(m)
+    for j in numba.prange(m):
+        bins = np.empty(n, np.uint32)
+        _bin(rotated[j], noise[j], bins)
+        counts = np.zeros(NUM_BINS, np.int64)
+        for r in range(n):
+            counts[bins[r]] += 1
+        found[j] = max((count_log_count[n] - _sum_of(counts, count_log_count)) / n, 0.0)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -36,25 +38,44 @@ class TensorFlowInformationEngine:
 
     def __call__(self, bases: np.ndarray) -> np.ndarray:
         """Mutual information in nats: float64 [b, m, k], of bases float [b, d, m]."""
+        return self._in_chunks(self._information, bases, (self._num_factors,))
+
+    def entropies(self, bases: np.ndarray) -> np.ndarray:
+        """Entropies of the binned latents in nats: float64 [b, m], of bases float [b, d, m]."""
+        return self._in_chunks(self._entropies, bases, ())
+
+    def _in_chunks(
+        self, function: Callable[..., tf.Tensor], bases: np.ndarray, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """A function of some bases, their noise and the number of bins, of all: [b, m, *shape]."""
         num_bases, _, m = bases.shape
         noise = np.abs(bases).swapaxes(-1, -2) @ self._noise
         step = max(1, _CHUNK_NUMBERS // (len(self._latents) * m * NUM_BINS))
         parts = [
-            self._information(
+            function(
                 tf.constant(bases[start : start + step], tf.float64),
                 tf.constant(noise[start : start + step], tf.float64),
+                # As a tensor: TensorFlow replaces a division by a constant by a product, which
+                # rounds differently from NumPy's edges.
                 tf.constant(NUM_BINS, tf.float64),
             ).numpy()
             for start in range(0, num_bases, step)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, m, self._num_factors))
+        return np.concatenate(parts) if parts else np.zeros((0, m, *shape))
+
+    def _one_hot_bins(self, bases: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
+        rotated = tf.einsum("nd,bdm->bmn", self._latents, bases)
+        return tf.one_hot(_bin(rotated, noise, num_bins), NUM_BINS)  # [b, m, n, bins]
+
+    @tf.function(reduce_retracing=True)
+    def _entropies(self, bases: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
+        counts = tf.reduce_sum(self._one_hot_bins(bases, noise, num_bins), axis=2)
+        shares = tf.cast(counts, tf.float64) / tf.cast(tf.shape(self._latents)[0], tf.float64)
+        return -tf.reduce_sum(tf.math.multiply_no_nan(tf.math.log(shares), shares), axis=-1)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _information(self, bases: tf.Tensor, noise: tf.Tensor, num_bins: tf.Tensor) -> tf.Tensor:
-        # `num_bins` is NUM_BINS as a tensor: TensorFlow replaces a division by a constant by a
-        # product, which rounds differently from NumPy's edges.
-        rotated = tf.einsum("nd,bdm->bmn", self._latents, bases)
-        bins = tf.one_hot(_bin(rotated, noise, num_bins), NUM_BINS)  # [b, m, n, bins]
+        bins = self._one_hot_bins(bases, noise, num_bins)
         n = tf.cast(tf.shape(self._latents)[0], tf.float64)
         # Exact even where a GPU rounds the factors of a product: these are zeros and ones.
         counts = tf.einsum("bmnv,nc->bmcv", bins, self._factors)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from reproduce.metrics.dci import completeness, disentanglement
+from reproduce.metrics.modularity import standardise, undisturbed
 
 TOP = (1, 2, 3)  # latents kept for each factor
 PARTS = (
@@ -43,6 +45,42 @@ def med(information: np.ndarray) -> tuple[np.ndarray, ...]:
         for score in (disentanglement, completeness):
             found.append(np.array([score(one) for one in kept]).reshape(shares.shape[:-2]))
     return tuple(found)
+
+
+def informativeness(
+    latents_train: np.ndarray,
+    factors_train: np.ndarray,
+    latents_test: np.ndarray,
+    factors_test: np.ndarray,
+) -> tuple[float, float]:
+    """How well a linear classifier reads the factors off all latents: MED's third score.
+
+    The mean over factors of the accuracy of a multinomial logistic regression on latents that are
+    standardised by the training split (Cao et al. 2022). Range 0 to 1, higher is better. A
+    rotation changes it only through the scaling and the ridge penalty. Invariant under
+    permutation, sign flip and positive scaling, up to the solver's tolerance. A constant latent
+    changes nothing. A factor of which training holds one value only is predicted to have it.
+
+    Args:
+        latents_train: float [n, d].
+        factors_train: int [n, k].
+        latents_test: float [n', d].
+        factors_test: int [n', k].
+
+    Returns:
+        Figures of the training split and of the test split.
+    """
+    train, test = standardise(latents_train, latents_test)
+    accuracies = []
+    for y_train, y_test in zip(factors_train.T, factors_test.T, strict=True):
+        if np.all(y_train == y_train[0]):
+            accuracies.append((1.0, np.mean(y_test == y_train[0])))
+            continue
+        with undisturbed():
+            model = LogisticRegression().fit(train, y_train)
+        accuracies.append((model.score(train, y_train), model.score(test, y_test)))
+    figures = np.mean(accuracies, axis=0)
+    return float(figures[0]), float(figures[1])
 
 
 def _kept(shares: np.ndarray, k: int) -> np.ndarray:

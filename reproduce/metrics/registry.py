@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 NUM_GROUPS = 10_000  # disentanglement_lib's
 
-Source = Literal["information", "covariance", "groups", "fit", "runs", "decoder"]
+Source = Literal["information", "entropies", "covariance", "groups", "fit", "runs", "decoder"]
 DECODER_SIDE = "decoder_"  # begins a column that was computed from latents of the prior
-CLOSED_FORMS = ("information", "covariance", "groups")
+CLOSED_FORMS = ("information", "entropies", "covariance", "groups")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,6 +36,21 @@ class Information:
 
     values: np.ndarray
     factor_entropies: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entropies:
+    """`Information` and the entropies of the binned latents.
+
+    Attributes:
+        information: float64 [b, m, k], nats.
+        latents: float64 [b, m], nats.
+        factors: float64 [k], nats.
+    """
+
+    information: np.ndarray
+    latents: np.ndarray
+    factors: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,14 +132,14 @@ class Metric:
 
     Attributes:
         name: As flags and tables call it.
-        source: What it is a function of. `information`, `covariance` and `groups` are closed
-            forms, computed for many bases at once; a `fit` is made anew in every basis. `runs`
-            compares several models, and `decoder` looks at a decoder: these are no functions of
-            one file's latents and factors.
-        compute: The function, by its source: from `Information`, `Covariance`, or `Groups` or
-            `GroupRows` to float64 [b], or one for each part; from (points, `FitSettings`) to the
-            columns' values, for a fit; from latents [n, d] and KLs [d] of each model to float64
-            [models]; from a decoder and latents to a number.
+        source: What it is a function of. `information`, `entropies`, `covariance` and `groups` are
+            closed forms, computed for many bases at once; a `fit` is made anew in every basis.
+            `runs` compares several models, and `decoder` looks at a decoder: these are no functions
+            of one file's latents and factors.
+        compute: The function, by its source: from `Information`, `Entropies`, `Covariance`, or
+            `Groups` or `GroupRows` to float64 [b], or one for each part; from (points,
+            `FitSettings`) to the columns' values, for a fit; from latents [n, d] and KLs [d] of
+            each model to float64 [models]; from a decoder and latents to a number.
         parts: What follows the name in its columns, where it has several values.
         sign: 1 where higher is better, -1 where lower is.
         invariant: Whether no rotation changes it but by regularisation, so that it gets no
@@ -181,6 +196,12 @@ def _med(known: Information) -> tuple[np.ndarray, ...]:
     from reproduce.metrics.med import med
 
     return med(known.values)
+
+
+def _jemmig(known: Entropies) -> np.ndarray:
+    from reproduce.metrics.jemmig import jemmig
+
+    return jemmig(known.information, known.latents, known.factors)
 
 
 def _modularity(known: Information) -> np.ndarray:
@@ -275,39 +296,69 @@ def _dci_fast(points: LabelledLatents, settings: FitSettings) -> tuple[float, ..
     return found.disentanglement, found.completeness, found.informativeness
 
 
-def _jemmig(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
-    from reproduce.metrics.jemmig import jemmig
+def _med_informativeness(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.med import informativeness
 
-    del settings
-    return (jemmig(points.latents, points.factors),)
+    return (informativeness(*points.split(settings.seed))[1],)  # the test figure
 
 
 def _infomec(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
     from reproduce.metrics.infomec import infomec
 
-    found = infomec(points.latents, points.factors, progress=settings.progress)
-    return found.modularity, found.compactness, found.explicitness
+    del settings
+    return infomec(points.latents, points.factors)
 
 
-def _infomec_seconds(num_latents: int, factors: np.ndarray, threads: int) -> float:
+def _infoe(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.infomec import infoe
+
+    return (infoe(points.latents, points.factors, settings.progress),)
+
+
+def _infoe_seconds(num_latents: int, factors: np.ndarray, threads: int) -> float:
     from reproduce.metrics import infomec
 
     del threads
     return infomec.seconds(num_latents, factors)
 
 
-def _axis_ratio(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
-    from reproduce.metrics.axis_ratio import ratios
+def _iwo(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.iwo import iwo
+
+    split = points.split(settings.seed)
+    return iwo(*split, seed=settings.seed, progress=settings.progress)
+
+
+def _iwo_seconds(num_latents: int, factors: np.ndarray, threads: int) -> float:
+    from reproduce.metrics import iwo
+
+    del threads
+    return iwo.seconds(num_latents, factors)
+
+
+def _ratio(part: str) -> Callable[[LabelledLatents, FitSettings], tuple[float, ...]]:
+    """One of the ratios of a traversal, which takes a moment."""
+
+    def compute(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+        from reproduce.metrics.axis_ratio import ratios
+
+        del settings
+        return (getattr(ratios(points.latents, points.factors), part),)
+
+    return compute
+
+
+def _factor_distances(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.factor_distances import factor_distances
 
     del settings
-    return ratios(points.latents, points.factors)[:1]
+    return factor_distances(points.latents, points.factors)
 
 
-def _linear_ratio(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
-    from reproduce.metrics.axis_ratio import ratios
+def _global_distances(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
+    from reproduce.metrics.factor_distances import global_distances
 
-    del settings
-    return ratios(points.latents, points.factors)[1:]
+    return global_distances(points.latents, points.factors, seed=settings.seed)
 
 
 def _edi(points: LabelledLatents, settings: FitSettings) -> tuple[float, ...]:
@@ -346,12 +397,14 @@ _MED = (
     "top3",
     "top3_completeness",
 )
+_DISTANCES = ("rsame_l1", "rcorr_l1", "lcorr_l1", "rsame_l2", "rcorr_l2", "lcorr_l2")
 _ROWS = (
     Metric("mig", "information", _mig),
     Metric("mig_sup", "information", _mig_sup),
     Metric("modularity", "information", _modularity),
     Metric("dcimig", "information", _dcimig, by_default=False),
     Metric("med", "information", _med, _MED, by_default=False),
+    Metric("jemmig", "entropies", _jemmig, by_default=False),
     Metric("sap_continuous", "covariance", _sap_continuous),
     Metric("gaussian_total_correlation", "covariance", _total_correlation, sign=-1),
     Metric("gaussian_wasserstein_correlation", "covariance", _wasserstein_correlation, sign=-1),
@@ -370,25 +423,51 @@ _ROWS = (
         by_default=False,
     ),
     Metric("dci_fast", "fit", _dci_fast, _DCI, by_default=False),
-    Metric("jemmig", "fit", _jemmig, by_default=False),
     Metric(
-        "infomec",
+        "med_informativeness",
         "fit",
-        _infomec,
-        ("infom", "infoc", "infoe"),
-        invariant=("infomec_infoe",),
+        _med_informativeness,
+        invariant=("med_informativeness",),
+        by_default=False,
+    ),
+    Metric("infomec", "fit", _infomec, ("infom", "infoc"), by_default=False, min_factors=2),
+    Metric("infoe", "fit", _infoe, invariant=("infoe",), by_default=False, seconds=_infoe_seconds),
+    Metric(
+        "iwo",
+        "fit",
+        _iwo,
+        ("orthogonality", "rank"),
+        invariant=("iwo_orthogonality", "iwo_rank"),
         by_default=False,
         min_factors=2,
-        seconds=_infomec_seconds,
+        seconds=_iwo_seconds,
     ),
-    Metric("axis_ratio", "fit", _axis_ratio, by_default=False, needs_grid=True),
+    Metric("axis_ratio", "fit", _ratio("axis"), by_default=False, needs_grid=True),
+    Metric("axis_alignment", "fit", _ratio("alignment"), by_default=False, needs_grid=True),
     Metric(
         "linear_ratio",
         "fit",
-        _linear_ratio,
+        _ratio("linear"),
         invariant=("linear_ratio",),
         by_default=False,
         needs_grid=True,
+    ),
+    Metric(
+        "factor_distances",
+        "fit",
+        _factor_distances,
+        _DISTANCES,
+        invariant=tuple(f"factor_distances_{part}" for part in _DISTANCES[3:]),
+        by_default=False,
+        needs_grid=True,
+    ),
+    Metric(
+        "global_distances",
+        "fit",
+        _global_distances,
+        _DISTANCES,
+        invariant=tuple(f"global_distances_{part}" for part in _DISTANCES[3:]),
+        by_default=False,
     ),
     Metric(
         "edi",

@@ -61,10 +61,14 @@ def test_a_batch_of_bases_equals_one_basis_at_a_time(seed, d, largest_size):
     rng = np.random.default_rng(seed)
     latents, factors = random_representation(rng, n=300, d=d, sizes=(2, largest_size, 5))
     many = bases.haar(4, d, rng)
-    batched = InformationEngine(latents, factors)(many)
-    for basis, information in zip(many, batched, strict=True):
+    engine = InformationEngine(latents, factors)
+    for basis, information, own in zip(many, engine(many), engine.entropies(many), strict=True):
         single = mutual_information(latents @ basis, factors)
         np.testing.assert_allclose(information, single, atol=1e-9)
+        # A latent tells all of itself.
+        bins = discretise(latents @ basis)
+        np.testing.assert_allclose(own, entropies(bins), atol=1e-9)
+        np.testing.assert_allclose(own[0], mutual_information(latents @ basis, bins)[0, 0])
 
 
 def test_values_on_the_edges_of_bins_are_binned_as_numpy_bins_them():
@@ -107,4 +111,6 @@ def test_a_constant_latent_has_no_information():
     latents, factors = random_representation(np.random.default_rng(1))
     latents[:, 2] = 3.0
     assert np.all(mutual_information(latents, factors)[2] == 0)
-    assert np.all(InformationEngine(latents, factors)(np.eye(5)[None])[0, 2] == 0)
+    engine = InformationEngine(latents, factors)
+    assert np.all(engine(np.eye(5)[None])[0, 2] == 0)
+    assert engine.entropies(np.eye(5)[None])[0, 2] == 0
