@@ -39,7 +39,7 @@ def iwo(
     if what matters for one is orthogonal to what matters for the other, 0 if it is the same. IWR is
     the mean over factors of 1 - (entropy of a to base d): 1 if one direction tells all. Range 0
     to 1, higher is better. Both are invariant under rotation, permutation, sign flip, shift and one
-    common scale, but for the chance of training, which moves them by about .005; scales of single
+    common scale, but for the chance of training, which moves them by some .01; scales of single
     latents bend the directions. A constant latent counts in d, and how far directions lean into it
     is chance, which moves IWO by .1 where half of the latents are constant. With one latent alone
     IWR is 1, and with one factor alone IWO.
