@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import shutil
 import struct
 import threading
 
@@ -123,11 +124,14 @@ def test_an_unfinished_run_is_named(trained_run, tmp_path):
     run = RunDirectory(tmp_path / "unfinished")
     with run.locked():
         run.claim(trained_run.read_config())
-    encoded = representation.load(trained_run.representation_file)
-    with pytest.raises(InputError, match=r"representation\.npz"):
-        loaded_run.load(run, [])
-    representation.save(run.representation_file, encoded)
     with pytest.raises(InputError, match="unfinished"):
+        loaded_run.load(run, [])
+
+
+def test_a_run_that_was_not_encoded_is_named(trained_run, tmp_path):
+    run = RunDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
+    run.representation_file.unlink()
+    with pytest.raises(InputError, match=r"representation\.npz"):
         loaded_run.load(run, [])
 
 

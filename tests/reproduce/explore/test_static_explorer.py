@@ -444,7 +444,7 @@ def test_the_programs_mistakes_are_named_in_one_line(trained_run, run_program, t
     for flags, words in (
         ([f"--export={tmp_path / 'file'}", f"--run={trained_run.path}"], "is no folder"),
         ([f"--export={tmp_path / 'a'}", f"--run={tmp_path / 'nowhere'}"], "holds no run"),
-        ([f"--export={tmp_path / 'a'}", f"--run={glow.path}"], "representation.npz"),
+        ([f"--export={tmp_path / 'a'}", f"--run={glow.path}"], "is unfinished"),
         ([f"--export={tmp_path / 'a'}", f"--run={glow.path}", "--weights=tiny"], "weights"),
     ):
         done = run_program("explore", *flags)
