@@ -13,7 +13,6 @@ from paper import (
     kinds,
     mechanisms,
     published_summary,
-    studies,
     tables,
 )
 from paper.regions import filled, paragraph, table, table_of
@@ -45,8 +44,6 @@ def _of_results() -> Mapping[str, Callable[[Results], str]]:
         "study-design": study_design,
         "beta-table": lambda results: table_of(beta.table(results)),
         "beta-found": lambda results: paragraph(beta.found(results)),
-        "datasets-table": lambda results: table_of(studies.of_datasets(results)),
-        "datasets-found": lambda results: paragraph(studies.datasets_found(results)),
         "error-rates": lambda results: table_of(tables.error_rates(results)),
     }
     for profile, data in _DATA.items():

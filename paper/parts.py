@@ -16,7 +16,7 @@ import typst
 from matplotlib.figure import Figure
 
 from data.files import atomic_write, write_text
-from paper import answer, beta, claims, mechanisms, pictures, plots, studies
+from paper import answer, beta, claims, mechanisms, pictures, plots
 from paper import tables as made_tables
 from paper.sentences import SENTENCES
 from paper.sources import FACES, LONG, QUICK, QUICK_FACES, SHORT, MissingError, Results
@@ -55,7 +55,6 @@ def tables() -> dict[str, Callable[[Results], pd.DataFrame]]:
         "calibration": made_tables.calibration,
         "error-rates": made_tables.error_rates,
         "beta": beta.table,
-        "datasets": studies.of_datasets,
     }
     for profile in (QUICK, QUICK_FACES, SHORT, FACES):
         found[f"verdicts-{profile}"] = partial(made_tables.verdicts, profile=profile)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from paper import beta, claims, diagnostics, effects, mechanisms, published, studies
+from paper import beta, claims, diagnostics, effects, mechanisms, published
 from paper.plots import METRICS
 from paper.sources import (
     CONTROLS,
@@ -397,7 +397,6 @@ def _sentences() -> dict[str, Callable[[Results], str]]:
         "error-rates": diagnostics.error_rates,
         "controls": controls,
         "beta": beta.found,
-        "datasets": studies.datasets_found,
         "power": diagnostics.power,
         "ledger": claims.counts,
         "contradicted": claims.contradicted,

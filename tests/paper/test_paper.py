@@ -18,7 +18,7 @@ import pytest
 from programs import ROOT
 
 from data.files import InputError
-from paper import beta, claims, kept_results, mechanisms, parts, studies, thin
+from paper import beta, claims, kept_results, mechanisms, parts, thin
 from paper.sentences import SENTENCES
 from paper.sources import (
     CONTROLS,
@@ -318,8 +318,6 @@ def everything(tmp_path_factory) -> Path:
     _write_published(root / "published")
     _error_rates().to_csv(root / "error_rates.csv", index=False)
     _write_profile(root / LONG, SYSTEMS[:2])
-    for profile in studies.DATASETS:
-        _write_pair(root / profile)
     _write_sweep_over_beta(root / beta.SWEEP)
     shutil.copytree(root / SHORT, root / REPLACED)
     pd.DataFrame(
@@ -447,14 +445,6 @@ def test_everything_is_made_of_complete_results(complete):
     assert "MIG 2 of 2 and modularity 2 of 2" in done["published/metrics"]
     assert "have an axis for skin (in one)" in done["asker"]
     assert "for lighting none could be shown" in done["asker"]
-    assert done["datasets"].startswith(
-        "The axes of the diagonal posterior are aligned on dSprites, the coloured scene, XYSquares "
-        "and the rendered faces. The axes of the full-covariance posterior are equivalent"
-    )
-    assert done["datasets"].endswith(
-        "Of four contrasts of the two, not corrected for their number, none has p at or below .05; "
-        "in four the two arms do not fit alike."
-    )
     assert done["beta"].startswith(
         "With the diagonal posterior the axes are aligned at .25 and 4. With the full-covariance "
         "posterior the axes are equivalent to random axes at .25 and 4. The images of the diagonal "
