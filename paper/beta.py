@@ -42,48 +42,61 @@ def arms(results: Results) -> pd.DataFrame:
     return frame.sort_values(["posterior", "beta"]).reset_index(drop=True)
 
 
-def _shown(results: Results) -> dict[tuple[str, float], tuple[str, ...]]:
-    """Factors that count in every seed, by posterior and beta."""
-    found: dict[tuple[str, float], list[set[str]]] = {}
-    order: list[str] = []
+def _runs(results: Results) -> dict[tuple[str, float], list[str]]:
+    """The folders of runs by posterior and beta."""
+    found: dict[tuple[str, float], list[str]] = {}
     for folder in sorted((results.root / SWEEP / "runs").glob("*-seed*")):
-        where = folder.relative_to(results.root)
+        where = folder.relative_to(results.root).as_posix()
         settings = results.settings(f"{where}/config.json")["recipe"]["settings"]
-        quality = results.table(f"{where}/quality.csv", gate.COLUMNS)
-        order = [str(name) for name in quality["factor"]]
-        counted = quality.loc[gate.shows(MODELS["beta_vae"], quality), "factor"]
-        found.setdefault((settings["posterior"], float(settings["beta"])), []).append({*counted})
+        found.setdefault((settings["posterior"], float(settings["beta"])), []).append(where)
     if not found:
         raise MissingError(f"{results.root.name}/{SWEEP}/runs")
-    return {
-        key: tuple(name for name in order if name in set.intersection(*seeds))
-        for key, seeds in found.items()
-    }
+    return found
+
+
+def _shown(results: Results) -> dict[tuple[str, float], tuple[str, ...]]:
+    """Factors that count in every seed, by posterior and beta."""
+    found = {}
+    for key, folders in _runs(results).items():
+        tables = [results.table(f"{where}/quality.csv", gate.COLUMNS) for where in folders]
+        count_in = [gate.shows(MODELS["beta_vae"], quality) for quality in tables]
+        always = np.logical_and.reduce([shows.to_numpy(bool) for shows in count_in])
+        found[key] = tuple(str(name) for name in tables[0].loc[always, "factor"])
+    return found
+
+
+def _of_seeds(results: Results) -> dict[tuple[str, float], list[float]]:
+    """MIG of learned less the mean of random axes, of each seed."""
+    found: dict[tuple[str, float], list[float]] = {}
+    for key, folders in _runs(results).items():
+        for where in folders:
+            columns = ["family", "metric", "observed", "null_mean"]
+            frame = results.table(f"{where}/basis_test.csv", columns)
+            row = frame[frame["family"].eq("haar") & frame["metric"].eq("mig")].iloc[0]
+            found.setdefault(key, []).append(float(row["observed"] - row["null_mean"]))
+    return found
 
 
 def figure(results: Results) -> Figure:
     """What learned axes have more of MIG than random ones, and what is shown, against beta."""
-    frame = arms(results)
+    frame, of_seeds = arms(results), _of_seeds(results)
     with plt.rc_context(STYLE):
         drawn, (above, below) = plt.subplots(
             2, 1, figsize=(COLUMN, 2.6), sharex=True, height_ratios=(2.2, 1)
         )
         betas = sorted(frame["beta"].unique())
         above.axhspan(-MARGIN, MARGIN, color=RANDOM, alpha=0.25, linewidth=0)
-        for shift, (posterior, rows) in zip((-0.06, 0.06), frame.groupby("posterior"), strict=True):
-            at = np.log2(rows["beta"]) + shift
-            style = {"color": _COLOURS[str(posterior)], "marker": _MARKERS[str(posterior)]}
-            above.plot(at, rows["haar_difference"], label=_POSTERIORS[str(posterior)], **style)
-            above.vlines(at, rows["haar_low"], rows["haar_high"], color=style["color"], lw=0.8)
+        for shift, (key, rows) in zip((-0.06, 0.06), frame.groupby("posterior"), strict=True):
+            posterior, at = str(key), np.log2(rows["beta"].to_numpy()) + shift
+            colour, marker = _COLOURS[posterior], _MARKERS[posterior]
+            means = rows["haar_difference"].to_numpy()
+            above.plot(at, means, color=colour, label=_POSTERIORS[posterior])
             failed = rows["gate"].eq(gate.FAILED).to_numpy()
-            above.plot(
-                at[failed],
-                rows["haar_difference"][failed],
-                style["marker"],
-                mfc="white",
-                color=style["color"],
-            )
-            below.plot(at, rows["shown"].map(len), **style)
+            for x, beta, fails in zip(at, rows["beta"], failed, strict=True):
+                values = of_seeds[posterior, beta]
+                fill = "white" if fails else colour
+                above.plot(len(values) * [x], values, marker, color=colour, mfc=fill)
+            below.plot(at, rows["shown"].map(len), color=colour, marker=marker)
         above.set_ylabel("MIG, learned less random")
         above.legend(loc="upper left", title="posterior")
         below.set_ylabel("factors shown")

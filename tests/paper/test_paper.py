@@ -282,6 +282,8 @@ def _write_sweep_over_beta(folder: Path) -> None:
         run.mkdir(parents=True)
         config = {"recipe": {"settings": {"posterior": posterior, "beta": value}}, "seed": seed}
         (run / "config.json").write_text(json.dumps(config))
+        test = {"family": "haar", "metric": "mig", "observed": 0.3, "null_mean": 0.1}
+        pd.DataFrame([test]).to_csv(run / "basis_test.csv", index=False)
         read = 0.5 if (value, seed) == (4.0, SEEDS[1]) else 1.0
         pd.DataFrame(
             {
