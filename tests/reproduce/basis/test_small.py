@@ -45,7 +45,7 @@ def rare(positives, n=1_000):
 
 
 TESTED = {
-    **{f"{n} points, {d} latents": few(n, d) for n, d in ((2, 2), (3, 2), (5, 3), (8, 10))},
+    **{f"{n} points, {d} latents": few(n, d) for n, d in ((2, 2), (3, 2), (5, 3), (6, 8))},
     **{f"{k} of 1000": rare(k) for k in (1, 3)},
 }
 
@@ -105,7 +105,7 @@ def test_a_single_random_basis_has_no_spread_and_a_verdict_all_the_same():
     ],
 )
 def test_numbers_out_of_range_and_names_given_twice_are_refused(change, message):
-    tested = TESTED["8 points, 10 latents"]
+    tested = TESTED["6 points, 8 latents"]
     with pytest.raises(InputError, match=message):
         assess_basis(tested.latents, tested.factors, **change)
 
