@@ -98,7 +98,7 @@ def figure(results: Results) -> Figure:
                 above.plot(len(values) * [x], values, marker, color=colour, mfc=fill)
             below.plot(at, rows["shown"].map(len), color=colour, marker=marker)
         above.set_ylabel("MIG, learned less random")
-        above.legend(loc="upper left", title="posterior")
+        above.legend(loc="center right", title="posterior")
         below.set_ylabel("factors shown")
         below.set_ylim(-0.4, 5.4)
         below.set_yticks(range(6))
@@ -158,6 +158,6 @@ def found(results: Results) -> str:
     seeds = int(frame["num_seeds"].max())
     says.append(
         f"The images of the diagonal VAE show, of five factors, {listing(shown)}. "
-        f"{count(seeds).capitalize()} seeds each; p-values are not corrected over the range."
+        f"So it is in {count(seeds)} seeds each; p-values are not corrected over the range."
     )
     return " ".join(says)

@@ -94,10 +94,8 @@ def earlier(results: Results) -> str:
         return paragraph(text)
     return paragraph(
         text,
-        "Why the later ones, of the profile `quick`, give another answer is not known. Two things "
-        "changed at once: the weight of the penalty, *beta*, and how much of an image the models "
-        "show. `paper/sweeps/beta.toml` trains the same models at five values of beta, so that one "
-        "can tell.",
+        "Those of the profile `quick` give another answer; they differ by *beta*, the weight of "
+        f"the penalty, and by what they show. Over a range of beta: {beta.found(results)}",
     )
 
 
