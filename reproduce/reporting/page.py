@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.files import load_npz
+from data.files import InputError, load_npz
 from models.registry import MODELS
 from reproduce.basis import bases, decodability, over_seeds
 from reproduce.basis.assessment import CONTROL_TOLERANCE, control_drifts
@@ -70,7 +70,13 @@ def render(
     results = sorted(results, key=lambda result: (arms.index(result.arm), result.seed))
     trained = [result for result in results if result.run is not None]
     picking = figures.cherry_picking(results)
-    primary = seed_results.metrics_of(results)[0]
+    common = seed_results.metrics_of(results)
+    if not common:
+        raise InputError(
+            "no metric was tested in every arm, by which a page could compare them; test all by "
+            "one, or write a page for each arm"
+        )
+    primary = common[0]
     verdicts = table.to_dict("records")
     return fill(
         "report.html.j2",

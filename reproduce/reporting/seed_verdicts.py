@@ -113,6 +113,16 @@ def _check_arm(arm: str, dataset: str, seeds: Sequence[SeedResult]) -> None:
         raise InputError(
             f"two seeds of {name(arm)} have the same latents; give each representation once"
         )
+    if not arm.strip():
+        raise InputError("an arm has an empty name; name each")
+    # Which factors a decoder's images show may differ between seeds; what is encoded may not.
+    factors = {result.encoded.factor_names for result in seeds if result.encoded.reading is None}
+    if len({frozenset(names) for names in factors}) > 1:
+        told = "; ".join(", ".join(names) for names in sorted(factors))
+        raise InputError(
+            f"seeds of {name(arm)} were tested on different factors ({told}); make them arms of "
+            "their own, or test all on the same"
+        )
     if not metrics_of(seeds):
         raise InputError(
             f"{name(arm)}: no metric was tested against random bases in every seed; test all "

@@ -12,7 +12,7 @@ import pytest
 from data.files import InputError, load_npz, save_npz, write_text
 from reproduce.basis import assessment, representation
 from reproduce.basis.representation import Representation
-from reproduce.reporting import figures, result_tables, seed_results, seed_verdicts
+from reproduce.reporting import figures, page, result_tables, seed_results, seed_verdicts
 
 
 def made(folder, name, seed, names=("a", "b"), **extras):
@@ -222,3 +222,26 @@ def test_draws_of_another_number_or_kind_are_refused(pair, tmp_path, change):
         warnings.simplefilter("error")
         with pytest.raises(InputError, match="not of the same test as haar/mig"):
             seed_results.read_representations([a], [tmp_path / "basis_test.csv"])
+
+
+def test_seeds_of_an_arm_have_the_same_factors_and_an_arm_has_a_name(tmp_path):
+    files = [made(tmp_path, "a", 0), made(tmp_path, "b", 1, ("a", "c"))]
+    representations, tests = zip(*files, strict=True)
+    mixed = seed_results.read_representations(representations, tests, ["mine", "mine"])
+    with pytest.raises(InputError, match=r"different factors \(a, b; a, c\)"):
+        seed_verdicts.judge(mixed, seed=0)
+    apart = seed_results.read_representations(representations, tests, ["mine", "theirs"])
+    assert len(seed_verdicts.judge(apart, seed=0)[0]) == 2
+    unnamed = seed_results.read_representations(representations, tests, ["mine", " "])
+    with pytest.raises(InputError, match="an arm has an empty name"):
+        seed_verdicts.judge(unnamed, seed=0)
+
+
+def test_a_page_of_arms_without_a_common_metric_is_refused(pair):
+    (a, test_a), (b, test_b) = pair
+    one, other = seed_results.read_representations([a, b], [test_a, test_b])
+    renamed = {key.replace("mig", "modularity"): null for key, null in other.nulls.items()}
+    frame = other.frame.assign(metric="modularity")
+    other = dataclasses.replace(other, frame=frame, nulls=renamed)
+    with pytest.raises(InputError, match="no metric was tested in every arm"):
+        page.render([one, other], pd.DataFrame(), pd.DataFrame())
