@@ -158,6 +158,7 @@ def found(results: Results) -> str:
     seeds = int(frame["num_seeds"].max())
     says.append(
         f"The images of the diagonal VAE show, of five factors, {listing(shown)}. "
-        f"So it is in {count(seeds)} seeds each; p-values are not corrected over the range."
+        f"This is said of {count(seeds)} seeds each, not corrected over the range; for others, "
+        "intervals are wide."
     )
     return " ".join(says)
