@@ -212,6 +212,7 @@ class Rater:
             assert "size" in feedback.inner_text()
             self.shot("feedback")
             self.button("Next")
+            feedback.wait_for(state="detached")  # till then a key is the old pair's, and lost
         self.at("That was the practice")
         self.button("Start")
 
